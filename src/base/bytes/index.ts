@@ -1,0 +1,20 @@
+/** Bytes: hex, base64url, lengths, comparison. @module */
+export {
+  bytes32,
+  bytesOf,
+  concat,
+  fromBase64url,
+  fromHex,
+  fromUtf8,
+  lengthPrefixed,
+  readU64,
+  sameBytes,
+  sameSecret,
+  toBase64,
+  toBase64url,
+  toHex,
+  u32,
+  u64,
+  utf8,
+  type Bytes,
+} from './bytes.ts';

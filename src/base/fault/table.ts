@@ -1,0 +1,321 @@
+/**
+ * Every refusal and failure that tollcall can report, in one table.
+ *
+ * A code is public and never changes its meaning; its title may be reworded. Within an area the
+ * order is precedence: when several apply, the first one listed is reported.
+ * @module
+ */
+
+/** Where the caller's money is when the fault reaches them. */
+export type MoneyState = 'unspent' | 'spent' | 'unknown';
+
+/**
+ * What a caller may do next: nothing, send the same again, or start afresh (quote, set-up,
+ * invoice).
+ */
+export type Retry = 'never' | 'same' | 'fresh';
+
+/** The facts about one code. */
+export interface FaultRow {
+  /** HTTP status (RFC 9110). */
+  readonly status: number;
+  readonly retry: Retry;
+  readonly money: MoneyState;
+  /** One sentence for people; says what to do when there is something to do. */
+  readonly title: string;
+}
+
+const row = (status: number, retry: Retry, money: MoneyState, title: string): FaultRow => ({
+  status,
+  retry,
+  money,
+  title,
+});
+
+/** The table. Codes are `AREA_REASON`. */
+export const FAULTS = {
+  // Values: a number, some bytes or a text that is not what its name says. Nothing has happened
+  // yet.
+  MONEY_RANGE: row(
+    400,
+    'never',
+    'unspent',
+    'An amount is negative, too large or not a whole number.',
+  ),
+  BYTES_LENGTH: row(400, 'never', 'unspent', 'A byte string has the wrong length.'),
+  BYTES_MALFORMED: row(400, 'never', 'unspent', 'A hex or base64url text does not decode.'),
+  JSON_MALFORMED: row(
+    400,
+    'never',
+    'unspent',
+    'The JSON text does not parse, repeats a key or nests too deep.',
+  ),
+
+  // Requests: refused at the door, before any money is touched.
+  REQUEST_TOO_LARGE: row(413, 'never', 'unspent', 'The request is larger than this host accepts.'),
+  REQUEST_MALFORMED: row(
+    400,
+    'never',
+    'unspent',
+    'The request does not have the form this address takes.',
+  ),
+  REQUEST_METHOD: row(405, 'never', 'unspent', 'This address does not take that HTTP method.'),
+  REQUEST_UNKNOWN: row(404, 'never', 'unspent', 'There is no such address or method here.'),
+  REQUEST_MEDIA: row(415, 'never', 'unspent', 'The body must be application/json.'),
+
+  // Services.
+  SERVICE_UNKNOWN: row(
+    404,
+    'never',
+    'unspent',
+    'This host does not sell that service; see its price list.',
+  ),
+  SERVICE_QUANTITY: row(
+    422,
+    'never',
+    'unspent',
+    'That quantity is not on sale; see the price list for the range.',
+  ),
+  SERVICE_INPUT: row(422, 'never', 'unspent', 'The input does not fit the schema of the service.'),
+  // The handler failed or ran out of time: the reservation was released, the credit is kept.
+  SERVICE_FAILED: row(502, 'same', 'unspent', 'The service failed; the call was not charged.'),
+  SERVICE_TIMEOUT: row(
+    504,
+    'same',
+    'unspent',
+    'The service took too long; the call was not charged.',
+  ),
+
+  // Set-up of a bundle.
+  SETUP_MALFORMED: row(
+    400,
+    'never',
+    'unspent',
+    'The set-up message does not have the form of the protocol.',
+  ),
+  SETUP_HOST_KEY: row(
+    409,
+    'fresh',
+    'unspent',
+    'The set-up was made for another host key; fetch and check it again.',
+  ),
+  SETUP_DECRYPT: row(
+    400,
+    'fresh',
+    'unspent',
+    'The set-up message does not decrypt with this host key.',
+  ),
+  SETUP_BUSY: row(
+    429,
+    'same',
+    'unspent',
+    'Too many unpaid set-ups are open; wait and send the same again.',
+  ),
+
+  // Sessions and one-time codes.
+  CODE_MALFORMED: row(
+    400,
+    'never',
+    'unspent',
+    'The authorization code does not have the form of the protocol.',
+  ),
+  CODE_MISSING: row(
+    401,
+    'never',
+    'unspent',
+    'The call carries no authorization code; buy a bundle first.',
+  ),
+  SESSION_UNKNOWN: row(401, 'fresh', 'unspent', 'This host has no such session.'),
+  CODE_INVALID: row(401, 'never', 'unspent', 'The authorization code does not match the call.'),
+  SESSION_UNPAID: row(402, 'same', 'unspent', 'The invoice of this session is not paid yet.'),
+  SESSION_EXPIRED: row(403, 'fresh', 'unspent', 'The session has expired; its credit is kept.'),
+  SESSION_EXHAUSTED: row(
+    403,
+    'fresh',
+    'unspent',
+    'All calls of this session are used or reserved; buy more.',
+  ),
+
+  // Calls. CALL_FORGOTTEN: the payer itself said the call was resolved.
+  CALL_FORGOTTEN: row(410, 'never', 'spent', 'The payer has declared this request id resolved.'),
+  CALL_WINDOW: row(
+    409,
+    'never',
+    'unspent',
+    'The request id is too far ahead of the lowest unresolved one.',
+  ),
+  CALL_CONFLICT: row(409, 'never', 'unspent', 'This request id was used for another request.'),
+  CALL_OUTCOME_UNKNOWN: row(
+    500,
+    'never',
+    'unspent',
+    'The call was cut by a crash; it was not charged.',
+  ),
+  CALL_RERUNS: row(429, 'never', 'spent', 'The answer is gone and was already made again once.'),
+  CALL_BUSY: row(
+    429,
+    'same',
+    'unspent',
+    'Too many calls are under way; wait and send the same again.',
+  ),
+  // The payer got no answer: it may have been charged; the same request id finds out, free of
+  // charge.
+  CALL_UNANSWERED: row(
+    504,
+    'same',
+    'unknown',
+    'No answer arrived; the same request id fetches it again.',
+  ),
+
+  // The host as a whole.
+  HOST_STOPPING: row(503, 'same', 'unspent', 'The host is shutting down.'),
+  // Nothing is answered unless its charge is durable, so a broken host has charged nothing it did
+  // not say.
+  HOST_BROKEN: row(
+    500,
+    'same',
+    'unknown',
+    'The host met an internal error and withheld the answer.',
+  ),
+  HOST_WALLET: row(503, 'same', 'unspent', "The host's Lightning wallet is not available now."),
+  HOST_UNREACHABLE: row(503, 'same', 'unspent', 'The host could not be reached.'),
+  HOST_MALFORMED: row(
+    502,
+    'never',
+    'unknown',
+    'The host answered with something outside the protocol.',
+  ),
+  HOST_KEY_CHANGED: row(
+    409,
+    'never',
+    'unspent',
+    'The host shows another key than the one that was pinned.',
+  ),
+  HOST_SIGNATURE: row(502, 'never', 'unspent', 'A signature of the host does not verify.'),
+  HOST_TERMS: row(502, 'fresh', 'unspent', 'The host offers other terms than those asked for.'),
+
+  // Invoices, as the payer or a wallet sees them.
+  INVOICE_MALFORMED: row(400, 'never', 'unspent', 'The text is not a BOLT 11 invoice.'),
+  INVOICE_SIGNATURE: row(400, 'never', 'unspent', 'The signature of the invoice is not valid.'),
+  INVOICE_FEATURE: row(
+    422,
+    'never',
+    'unspent',
+    'The invoice requires a feature that is unknown here.',
+  ),
+  INVOICE_NETWORK: row(
+    422,
+    'never',
+    'unspent',
+    'The invoice is for another Bitcoin network than the wallet.',
+  ),
+  INVOICE_EXPIRED: row(410, 'fresh', 'unspent', 'The invoice has expired.'),
+  INVOICE_AMOUNT: row(
+    422,
+    'never',
+    'unspent',
+    'The amount is missing, or differs from that of the invoice.',
+  ),
+  INVOICE_OWN: row(422, 'never', 'unspent', 'A wallet cannot pay its own invoice.'),
+  INVOICE_HASH_USED: row(
+    409,
+    'never',
+    'unspent',
+    'The payment hash of the invoice was used before.',
+  ),
+
+  // Payments. PAYMENT_UNKNOWN: look the payment up later; never pay again on a guess.
+  PAYMENT_PRICE: row(402, 'never', 'unspent', 'The price is above the limit that was set.'),
+  PAYMENT_FEE: row(
+    402,
+    'never',
+    'unspent',
+    'No route within the fee limit; raise the limit to pay.',
+  ),
+  PAYMENT_NO_ROUTE: row(
+    503,
+    'same',
+    'unspent',
+    'No route to the payee; open a channel or try later.',
+  ),
+  PAYMENT_LIQUIDITY: row(
+    503,
+    'same',
+    'unspent',
+    'The channels cannot send this amount; add outbound liquidity.',
+  ),
+  PAYMENT_REFUSED: row(502, 'fresh', 'unspent', 'The payee refused the payment.'),
+  PAYMENT_FAILED: row(502, 'fresh', 'unspent', 'The payment failed for certain.'),
+  PAYMENT_UNKNOWN: row(
+    504,
+    'same',
+    'unknown',
+    'The payment may still succeed; it is looked up, not repeated.',
+  ),
+
+  // Wallets and chains.
+  WALLET_MAINNET: row(
+    403,
+    'never',
+    'unspent',
+    'The embedded node is for regtest only; use a production wallet.',
+  ),
+  WALLET_STOPPED: row(
+    503,
+    'same',
+    'unknown',
+    'The wallet is stopped or restarting; look the payment up.',
+  ),
+  WALLET_BROKEN: row(
+    500,
+    'same',
+    'unknown',
+    'The wallet met an internal error; look the payment up.',
+  ),
+  CHAIN_REFUSED: row(422, 'never', 'unspent', 'The chain refused the transaction.'),
+  CHAIN_FUNDS: row(
+    402,
+    'never',
+    'unspent',
+    'The on-chain wallet does not hold enough confirmed coins.',
+  ),
+
+  // Storage. A failed commit withholds every answer that waited for it.
+  STORE_OWNED: row(503, 'same', 'unspent', 'Another process owns this data; stop it first.'),
+  STORE_BUSY: row(
+    503,
+    'same',
+    'unspent',
+    'Another process is writing to this data for too long; try again.',
+  ),
+  STORE_NEWER: row(500, 'never', 'unspent', 'The data was written by a newer version of tollcall.'),
+  STORE_FULL: row(507, 'same', 'unspent', 'The disk is full; free some space and start again.'),
+  STORE_READONLY: row(500, 'same', 'unspent', 'The data directory cannot be written.'),
+  STORE_CORRUPT: row(500, 'never', 'unknown', 'The data is damaged; restore a backup.'),
+  STORE_FAILED: row(
+    500,
+    'same',
+    'unknown',
+    'The data could not be written for certain; restart to find out.',
+  ),
+
+  // Identity, configuration, command line.
+  KEY_MALFORMED: row(
+    400,
+    'never',
+    'unspent',
+    'The key file does not hold the expected kind of key.',
+  ),
+  KEY_EXPOSED: row(
+    500,
+    'never',
+    'unspent',
+    'A private key file is readable by others; chmod 600 it.',
+  ),
+  RECEIPT_INVALID: row(422, 'never', 'unspent', 'The receipt does not verify.'),
+  CONFIG_INVALID: row(400, 'never', 'unspent', 'The configuration has problems.'),
+  USAGE_INVALID: row(400, 'never', 'unspent', 'The command line is not understood; see --help.'),
+} as const satisfies Record<`${Uppercase<string>}_${Uppercase<string>}`, FaultRow>;
+
+/** A stable public code. */
+export type FaultCode = keyof typeof FAULTS;

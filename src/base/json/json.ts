@@ -1,0 +1,103 @@
+/**
+ * JSON that means one thing only: no repeated keys, bounded depth, well-formed text; and its
+ * canonical form (RFC 8785) for hashing.
+ * @module
+ */
+import canonicalize from 'canonicalize';
+import { fromUtf8, utf8, type Bytes } from '../bytes/index.ts';
+import { Fault } from '../fault/index.ts';
+
+/** A JSON value. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+/** A JSON object. */
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+/** Deeper nesting is refused: recursion over a value stays far from the end of the stack. */
+const MAX_DEPTH = 64;
+
+/**
+ * Parses a text, or its UTF-8 bytes; a number beyond IEEE 754 is refused.
+ * @throws Fault `JSON_MALFORMED`
+ */
+export function parseJson(source: string | Uint8Array): Json {
+  let value: Json;
+  let text: string;
+  try {
+    text = typeof source === 'string' ? source : fromUtf8(source, 'JSON text');
+    value = JSON.parse(text) as Json;
+  } catch {
+    throw new Fault('JSON_MALFORMED');
+  }
+  // JSON.parse keeps the last of repeated keys, so the text then has more members than the value.
+  if (countMembers(value, 0) !== countColons(text)) throw new Fault('JSON_MALFORMED');
+  return value;
+}
+
+/**
+ * The canonical form (RFC 8785, JCS) as UTF-8 bytes.
+ * @throws Fault `JSON_MALFORMED` for what JSON cannot say
+ */
+export function canonicalJson(value: Json): Bytes {
+  try {
+    const text = canonicalize(value);
+    if (text === undefined) throw new Fault('JSON_MALFORMED');
+    return utf8(text);
+  } catch {
+    throw new Fault('JSON_MALFORMED');
+  }
+}
+
+/** The value as an object. @throws Fault `JSON_MALFORMED` */
+export function jsonObject(value: Json | undefined): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Fault('JSON_MALFORMED');
+  }
+  return value as JsonObject;
+}
+
+/** A member that must be a text. @throws Fault `JSON_MALFORMED` naming it */
+export function textMember(object: JsonObject, name: string): string {
+  const value = object[name];
+  if (typeof value !== 'string') throw new Fault('JSON_MALFORMED', { name });
+  return value;
+}
+
+/** Members of all objects; refuses ill-formed Unicode, infinity and deep nesting on the way. */
+function countMembers(value: Json, depth: number): number {
+  if (typeof value === 'string') return wellFormed(value);
+  // `1e400` parses to Infinity, which JSON cannot say again.
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new Fault('JSON_MALFORMED');
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth >= MAX_DEPTH) throw new Fault('JSON_MALFORMED');
+  if (Array.isArray(value)) {
+    const items: readonly Json[] = value;
+    return items.reduce<number>((count, item) => count + countMembers(item, depth + 1), 0);
+  }
+  let count = 0;
+  for (const [key, member] of Object.entries(value)) {
+    count += 1 + wellFormed(key) + countMembers(member, depth + 1);
+  }
+  return count;
+}
+
+function wellFormed(text: string): 0 {
+  if (!text.isWellFormed()) throw new Fault('JSON_MALFORMED');
+  return 0;
+}
+
+/** Colons outside of strings in a valid JSON text: one for each member as it was written. */
+function countColons(text: string): number {
+  let count = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (inString) {
+      if (char === 0x5c) i++;
+      else if (char === 0x22) inString = false;
+    } else if (char === 0x22) inString = true;
+    else if (char === 0x3a) count++;
+  }
+  return count;
+}

@@ -1,0 +1,21 @@
+/** Money: branded amounts, named rounding. @module */
+export {
+  MAX_MSAT,
+  ZERO_MSAT,
+  addMsat,
+  formatMsat,
+  maxMsat,
+  minMsat,
+  msat,
+  msatToSatCeil,
+  msatToSatFloor,
+  mulDivCeil,
+  mulDivFloor,
+  parseMsat,
+  sat,
+  satToMsat,
+  subMsat,
+  sumMsat,
+  type Msat,
+  type Sat,
+} from './money.ts';
