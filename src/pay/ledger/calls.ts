@@ -1,0 +1,185 @@
+/**
+ * The call machine: judges a call of a session, then charges or releases it. Every way in which a
+ * call can be repeated, reordered or cut is decided here.
+ * @module
+ */
+import { ZERO_MSAT, addMsat, subMsat, type Msat } from '../../base/money/index.ts';
+import type { UnixMs } from '../../base/time/index.ts';
+import { nextShareMsat } from '../price/index.ts';
+import { reservedOf, type CallEntry, type CallsImage } from './entry.ts';
+import { CALL_WINDOW_SIZE, MAX_RERUNS, MAX_RUNNING_CALLS } from './limits.ts';
+import { creditOf, type SessionRow } from './row.ts';
+import type { CallRequest, Effect } from './session.ts';
+
+/** Why a call is refused, in order of precedence. Each is a fault code of the same name. */
+export const CALL_REFUSALS = [
+  'SESSION_UNPAID',
+  'CALL_FORGOTTEN',
+  'CALL_WINDOW',
+  'CALL_CONFLICT',
+  'CALL_OUTCOME_UNKNOWN',
+  'CALL_RERUNS',
+  'SESSION_EXPIRED',
+  'SESSION_EXHAUSTED',
+  'CALL_BUSY',
+] as const;
+/** Why a call is refused. */
+export type CallRefusal = (typeof CALL_REFUSALS)[number];
+
+/** Where the answer to a call is, if there is one. */
+export type AnswerPlace =
+  /** The call, or its rerun, is under way or waits for its commit. */
+  | 'pending'
+  /** In memory. */
+  | 'held'
+  | 'gone';
+
+/** What the machine is asked: everything it may look at. */
+export interface CallInput {
+  /** The durable row, for its terms and its money. */
+  readonly row: SessionRow;
+  /** The calls as they are in memory. */
+  readonly calls: CallsImage;
+  readonly request: CallRequest;
+  readonly effect: Effect;
+  readonly answer: AnswerPlace;
+  readonly nowMs: UnixMs;
+}
+
+/** What to do with a call. `calls` replaces the calls in memory, also when it is refused. */
+export type Judgement = { readonly calls: CallsImage } & (
+  | { readonly kind: 'run'; readonly priceMsat: Msat }
+  /** It is under way: wait for its answer. */
+  | { readonly kind: 'join' }
+  /** It was charged: the answer is in memory (effect none or once) or in the store (once). */
+  | { readonly kind: 'repeat'; readonly chargedMsat: Msat }
+  /** It was charged, its answer is gone: run it again, uncharged. */
+  | { readonly kind: 'rerun'; readonly chargedMsat: Msat }
+  | { readonly kind: 'refused'; readonly code: CallRefusal }
+);
+
+/** Judges a call. */
+export function judgeCall(input: CallInput): Judgement {
+  const { row, request } = input;
+  if (row.counters.creditsPostedMsat < row.terms.totalMsat)
+    return refuse(input.calls, 'SESSION_UNPAID');
+  const calls = withDone(input.calls, request.done);
+  if (request.n < calls.done) return refuse(calls, 'CALL_FORGOTTEN');
+  if (request.n >= calls.done + CALL_WINDOW_SIZE) return refuse(calls, 'CALL_WINDOW');
+  const entry = entryOf(calls, request.n);
+  return entry === undefined ? judgeNew(input, calls) : judgeKnown(input, calls, entry);
+}
+
+function judgeKnown(input: CallInput, calls: CallsImage, entry: CallEntry): Judgement {
+  if (entry.digest !== input.request.digest) return refuse(calls, 'CALL_CONFLICT');
+  if (input.answer === 'pending') return { kind: 'join', calls };
+  switch (entry.kind) {
+    case 'reserved':
+    case 'started':
+      return { kind: 'join', calls };
+    case 'unknown':
+      return refuse(calls, 'CALL_OUTCOME_UNKNOWN');
+    case 'charged': {
+      const chargedMsat = entry.amountMsat;
+      if (input.answer === 'held' || entry.effect === 'once')
+        return { kind: 'repeat', calls, chargedMsat };
+      if (entry.reruns >= MAX_RERUNS) return refuse(calls, 'CALL_RERUNS');
+      const tried = withEntry(calls, { ...entry, reruns: entry.reruns + 1 });
+      return { kind: 'rerun', calls: tried, chargedMsat };
+    }
+  }
+}
+
+function judgeNew(input: CallInput, calls: CallsImage): Judgement {
+  const { row, request, effect } = input;
+  const { terms } = row;
+  if (input.nowMs >= terms.expiresAtMs) return refuse(calls, 'SESSION_EXPIRED');
+  const reserved = reservedOf(calls.entries);
+  const callsLeft = terms.calls - calls.chargedCalls - reserved.calls;
+  if (callsLeft < 1) return refuse(calls, 'SESSION_EXHAUSTED');
+  const leftMsat = subMsat(subMsat(terms.totalMsat, calls.chargedMsat), reserved.msat);
+  const priceMsat = nextShareMsat(leftMsat, callsLeft);
+  // Money can be missing although calls are left: it was refunded.
+  if (priceMsat > creditOf(row, calls)) return refuse(calls, 'SESSION_EXHAUSTED');
+  if (reserved.calls >= MAX_RUNNING_CALLS) return refuse(calls, 'CALL_BUSY');
+  const { n, digest } = request;
+  const kind = effect === 'once' ? 'started' : 'reserved';
+  const entry: CallEntry = { n, digest, kind, effect, amountMsat: priceMsat, reruns: 0 };
+  return { kind: 'run', calls: withEntry(calls, entry), priceMsat };
+}
+
+/** The call returned: its reservation becomes a charge. The entry must be running. */
+export function chargeCall(calls: CallsImage, n: bigint): CallsImage {
+  const entry = runningEntry(calls, n);
+  const charged: CallEntry = { ...entry, kind: 'charged' };
+  const entries = n < calls.done ? without(calls, n) : withEntry(calls, charged).entries;
+  return {
+    ...calls,
+    chargedMsat: addMsat(calls.chargedMsat, entry.amountMsat),
+    chargedCalls: calls.chargedCalls + 1,
+    entries,
+  };
+}
+
+/** The call did not return: its reservation is credit again and nothing remains of it. */
+export function releaseCall(calls: CallsImage, n: bigint): CallsImage {
+  runningEntry(calls, n);
+  return { ...calls, entries: without(calls, n) };
+}
+
+/** A rerun returned the answer: there will be no other. */
+export function rerunAnswered(calls: CallsImage, n: bigint): CallsImage {
+  const entry = entryOf(calls, n);
+  return entry === undefined ? calls : withEntry(calls, { ...entry, reruns: MAX_RERUNS });
+}
+
+/**
+ * After a crash: what was started has an unknown outcome and holds no money. Returns the same
+ * object when there is nothing to change.
+ */
+export function recoverCalls(calls: CallsImage): CallsImage {
+  if (!calls.entries.some((entry) => entry.kind === 'started')) return calls;
+  const entries = calls.entries
+    .map((entry): CallEntry =>
+      entry.kind === 'started' ? { ...entry, kind: 'unknown', amountMsat: ZERO_MSAT } : entry,
+    )
+    .filter((entry) => entry.n >= calls.done);
+  return { ...calls, entries };
+}
+
+/** The entry of a number, if the session remembers one. */
+export function entryOf(calls: CallsImage, n: bigint): CallEntry | undefined {
+  return calls.entries.find((entry) => entry.n === n);
+}
+
+function refuse(calls: CallsImage, code: CallRefusal): Judgement {
+  return { kind: 'refused', calls, code };
+}
+
+/** Forgets what the payer has resolved, except what still runs. */
+function withDone(calls: CallsImage, done: bigint): CallsImage {
+  if (done <= calls.done) return calls;
+  const entries = calls.entries.filter(
+    (entry) => entry.n >= done || entry.kind === 'reserved' || entry.kind === 'started',
+  );
+  return { ...calls, done, entries };
+}
+
+function runningEntry(calls: CallsImage, n: bigint): CallEntry {
+  const entry = entryOf(calls, n);
+  if (entry?.kind !== 'reserved' && entry?.kind !== 'started') {
+    throw new Error(`invariant: call ${n} is not running`);
+  }
+  return entry;
+}
+
+function withEntry(calls: CallsImage, entry: CallEntry): CallsImage {
+  const entries = without(calls, entry.n);
+  const at = entries.findIndex((other) => other.n > entry.n);
+  entries.splice(at < 0 ? entries.length : at, 0, entry);
+  return { ...calls, entries };
+}
+
+function without(calls: CallsImage, n: bigint): CallEntry[] {
+  return calls.entries.filter((entry) => entry.n !== n);
+}

@@ -1,0 +1,70 @@
+/** Ledger: accounts, transfers, session rows and the call machine. Pure. @module */
+export type { CallRequest, Effect, SessionState, SessionTerms } from './session.ts';
+export { isBalanced, sheetOf, withReserved, type SessionTotals, type Sheet } from './sheet.ts';
+export {
+  HOST_ACCOUNTS,
+  ZERO_COUNTERS,
+  availableMsat,
+  sessionAccount,
+  sessionOfAccount,
+  type Account,
+  type AccountId,
+  type Counters,
+  type HostAccount,
+} from './account.ts';
+export {
+  TRANSFER_KINDS,
+  TRANSFER_REASONS,
+  TRANSFER_REFUSALS,
+  evaluateTransfer,
+  type Evaluated,
+  type LedgerView,
+  type Transfer,
+  type TransferKind,
+  type TransferReason,
+  type TransferRefusal,
+} from './transfer.ts';
+export { evaluateGroup, type GroupEvaluated } from './group.ts';
+export {
+  NO_CALLS,
+  decodeEntries,
+  encodeEntries,
+  imageOf,
+  reservedOf,
+  type CallEntry,
+  type CallsImage,
+  type EntryKind,
+} from './entry.ts';
+export {
+  IMAGE_REFUSALS,
+  accountOfRow,
+  checkImage,
+  creditOf,
+  foldOf,
+  newRow,
+  stateOf,
+  type ImageRefusal,
+  type LedgerRow,
+  type SessionNumbers,
+  type SessionRow,
+} from './row.ts';
+export {
+  CALL_REFUSALS,
+  chargeCall,
+  entryOf,
+  judgeCall,
+  recoverCalls,
+  releaseCall,
+  rerunAnswered,
+  type AnswerPlace,
+  type CallInput,
+  type CallRefusal,
+  type Judgement,
+} from './calls.ts';
+export {
+  CALL_WINDOW_SIZE,
+  MAX_ENTRIES,
+  MAX_RERUNS,
+  MAX_RUNNING_CALLS,
+  MAX_TRANSFER_ID,
+} from './limits.ts';

@@ -1,0 +1,64 @@
+/**
+ * A session: what one payer has bought from this host and what became of it. Its row is a ledger
+ * account with the few facts that are needed to judge the next call.
+ * @module
+ */
+import type { Msat } from '../../base/money/index.ts';
+import type { UnixMs } from '../../base/time/index.ts';
+
+/** What a service promises about repeating its work. */
+export type Effect = 'none' | 'once';
+
+/** The terms under which a session was opened; they never change. */
+export interface SessionTerms {
+  /** 16 bytes, hex. */
+  readonly session: string;
+  readonly service: string;
+  /** How many calls were bought. */
+  readonly calls: number;
+  /** What they cost together. */
+  readonly totalMsat: Msat;
+  /** The invoice's payment hash: 32 bytes, hex. */
+  readonly paymentHash: string;
+  readonly openedAtMs: UnixMs;
+  /** The invoice can be paid until then. */
+  readonly payByMs: UnixMs;
+  /** Calls are served until then; the credit outlives it. */
+  readonly expiresAtMs: UnixMs;
+  /** SHA-256 of the set-up message: 32 bytes, hex. The same message gets the same reply. */
+  readonly setup: string;
+  /** SHA-256 of the payer's public key: 32 bytes, hex. */
+  readonly payer: string;
+  /** The key of the one-time codes: 32 bytes. Secret. */
+  readonly codeKey: Uint8Array;
+  /** The signed set-up reply, as it was sent. */
+  readonly reply: Uint8Array;
+}
+
+/** What a session's numbers are now. */
+export interface SessionState {
+  /** Received for this session, ever. */
+  readonly paidMsat: Msat;
+  /** Charged for calls, ever. */
+  readonly chargedMsat: Msat;
+  readonly chargedCalls: number;
+  /** Held by calls under way. */
+  readonly reservedMsat: Msat;
+  readonly reservedCalls: number;
+  /** paid - charged - reserved - refunding - refunded. */
+  readonly creditMsat: Msat;
+  /** calls bought - charged - reserved; zero while unpaid. */
+  readonly callsLeft: number;
+  readonly paid: boolean;
+}
+
+/**
+ * How a request id is named: its number in the session, the payer's lowest unresolved one, and what
+ * is asked.
+ */
+export interface CallRequest {
+  readonly n: bigint;
+  readonly done: bigint;
+  /** First 16 bytes of the request's hash, hex. */
+  readonly digest: string;
+}

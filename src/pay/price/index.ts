@@ -1,0 +1,9 @@
+/** Price: what a bundle costs and what each call of it costs. @module */
+export { MAX_CALLS } from './limits.ts';
+export {
+  SEED_PRICE,
+  bundleTotalMsat,
+  nextShareMsat,
+  rootFloor,
+  type BundlePrice,
+} from './price.ts';
