@@ -1,0 +1,24 @@
+/**
+ * Wallet: the port, and the fake. The embedded node has an entry of its own, `ldk/index.ts`.
+ * @module
+ */
+export type {
+  Balance,
+  CreatedInvoice,
+  Incoming,
+  InvoiceRequest,
+  NodeInfo,
+  Outgoing,
+  PayFailure,
+  PayRequest,
+  Received,
+  Wallet,
+} from './wallet.ts';
+export {
+  openFakeNetwork,
+  type FakeFault,
+  type FakeNetwork,
+  type FakeNetworkOptions,
+  type FakeWallet,
+} from './fake.ts';
+export type { FakeTotals } from './fake-ledger.ts';

@@ -1,0 +1,104 @@
+/**
+ * The database of one node: everything it must not forget, in one SQLite file with one owner.
+ *
+ * Writes gather in one transaction, which `commit` makes durable. Nothing leaves the process before
+ * (see `pump.ts`), so what a peer, a chain or a caller has seen is never ahead of the disk.
+ * @module
+ */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { Fault } from '../../../base/fault/index.ts';
+import type { Row } from '../rows.ts';
+
+/** Kept in the database: append only. */
+const MIGRATIONS = [
+  `CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
+   CREATE TABLE monitor (funding TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+   CREATE TABLE block (
+     hash BLOB PRIMARY KEY, height INTEGER NOT NULL, previous BLOB NOT NULL) STRICT;
+   CREATE TABLE peer (node_id TEXT PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL) STRICT;
+   CREATE TABLE payment (
+     payment_hash TEXT PRIMARY KEY, state TEXT NOT NULL, invoice TEXT NOT NULL,
+     amount_msat INTEGER NOT NULL, max_fee_msat INTEGER NOT NULL, amount_open INTEGER NOT NULL,
+     fee_msat INTEGER, preimage TEXT, reason TEXT) STRICT;
+   CREATE TABLE invoice (
+     payment_hash TEXT PRIMARY KEY, state TEXT NOT NULL, external INTEGER NOT NULL,
+     expires_at_ms INTEGER NOT NULL, received_msat INTEGER NOT NULL DEFAULT 0,
+     paid_at_ms INTEGER) STRICT;
+   CREATE TABLE received (
+     cursor INTEGER PRIMARY KEY AUTOINCREMENT, payment_hash TEXT NOT NULL UNIQUE,
+     received_msat INTEGER NOT NULL, paid_at_ms INTEGER NOT NULL) STRICT;
+   CREATE TABLE swept (descriptor BLOB PRIMARY KEY) STRICT;
+   CREATE TABLE sweep (tx BLOB PRIMARY KEY, until_height INTEGER NOT NULL) STRICT;
+   CREATE TABLE coin_lock (outpoint TEXT PRIMARY KEY) STRICT;`,
+];
+
+/** The open database of a node. */
+export interface State {
+  /** The first row, if there is one. */
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined;
+  all(sql: string, ...values: SQLInputValue[]): readonly Row[];
+  /** Writes as part of the transaction that the next `commit` ends. */
+  run(sql: string, ...values: SQLInputValue[]): void;
+  /** Makes everything written so far durable. */
+  commit(): void;
+  close(): void;
+}
+
+/** Opens or creates the database. @throws Fault `STORE_OWNED`, `STORE_NEWER`, `STORE_FAILED` */
+export function openState(dir: string): State {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const file = join(dir, 'node.db');
+    const database = new DatabaseSync(file, { readBigInts: true, timeout: 0 });
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;');
+    database.exec('PRAGMA synchronous = FULL;');
+    migrate(database);
+    chmodSync(file, 0o600);
+    return stateOf(database);
+  } catch (error) {
+    throw openingFault(error);
+  }
+}
+
+function stateOf(database: DatabaseSync): State {
+  const statements = new Map<string, StatementSync>();
+  let writing = false;
+  const prepared = (sql: string): StatementSync => {
+    const statement = statements.get(sql) ?? database.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  return {
+    get: (sql, ...values) => prepared(sql).get(...values),
+    all: (sql, ...values) => prepared(sql).all(...values),
+    run: (sql, ...values) => {
+      if (!writing) prepared('BEGIN IMMEDIATE').run();
+      writing = true;
+      prepared(sql).run(...values);
+    },
+    commit: () => {
+      if (writing) prepared('COMMIT').run();
+      writing = false;
+    },
+    close: () => database.close(),
+  };
+}
+
+function migrate(database: DatabaseSync): void {
+  const row = database.prepare('PRAGMA user_version').get() as { user_version: bigint };
+  const version = Number(row.user_version);
+  if (version > MIGRATIONS.length) throw new Fault('STORE_NEWER');
+  database.exec('BEGIN IMMEDIATE');
+  for (const migration of MIGRATIONS.slice(version)) database.exec(migration);
+  database.exec(`PRAGMA user_version = ${MIGRATIONS.length}; COMMIT;`);
+}
+
+const SQLITE_BUSY = 5;
+
+function openingFault(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const busy = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
+  return new Fault(busy ? 'STORE_OWNED' : 'STORE_FAILED', {}, error);
+}
