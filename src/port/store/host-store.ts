@@ -1,0 +1,122 @@
+/**
+ * The host's store: the ledger, durably. One owner per file.
+ *
+ * Every method may reject with Fault `STORE_FULL`, `STORE_READONLY`, `STORE_CORRUPT` or
+ * `STORE_FAILED`. When `commit` rejects, it is unknown what was written: answer nothing that waited
+ * for it, stop, open again and look.
+ * @module
+ */
+import type {
+  Account,
+  AccountId,
+  CallsImage,
+  ImageRefusal,
+  SessionNumbers,
+  SessionRow,
+  SessionTerms,
+  Sheet,
+  Transfer,
+  TransferRefusal,
+} from '../../pay/ledger/index.ts';
+import type { Msat } from '../../base/money/index.ts';
+import type { UnixMs } from '../../base/time/index.ts';
+
+/** A session's calls, to be written over the version that they were made from. */
+export interface SessionImage {
+  readonly session: string;
+  readonly version: bigint;
+  readonly calls: CallsImage;
+}
+
+/** The answer of a call with effect once, kept until the payer has declared it resolved. */
+export interface StoredAnswer {
+  readonly session: string;
+  readonly n: bigint;
+  readonly body: Uint8Array;
+  readonly chargedMsat: Msat;
+}
+
+/** What is written together or not at all, in this order. */
+export interface CommitGroup {
+  /** A new session, unpaid. */
+  readonly open?: SessionTerms;
+  readonly images?: readonly SessionImage[];
+  /** Evaluated against the rows as they are; a session that they touch is folded first. */
+  readonly transfers?: readonly Transfer[];
+  /** The wallet's position; a lower one than the stored one changes nothing. */
+  readonly cursor?: bigint;
+  readonly answers?: readonly StoredAnswer[];
+  /** Stored answers that are not needed any more. */
+  readonly forget?: readonly { readonly session: string; readonly n: bigint }[];
+}
+
+/**
+ * Why a group was not written, in order of precedence: first the session, then images, then
+ * transfers.
+ */
+export type GroupRefusal = OpenRefusal | ImageRefusal | TransferRefusal;
+
+/** Why a session is not opened, in order of precedence. */
+export const OPEN_REFUSALS = ['session_exists', 'setup_exists', 'payment_hash_exists'] as const;
+/** Why a session is not opened. */
+export type OpenRefusal = (typeof OPEN_REFUSALS)[number];
+
+/** What became of one group. */
+export type GroupResult =
+  /** Written, with the numbers of every session that it touched. */
+  | {
+      readonly code: 'ok';
+      readonly touched: readonly { readonly session: string; readonly numbers: SessionNumbers }[];
+    }
+  /** Nothing of it was written. */
+  | { readonly code: GroupRefusal };
+
+/** A session that is not paid yet. */
+export interface UnpaidSession {
+  readonly session: string;
+  readonly payByMs: UnixMs;
+}
+
+/** The store of one host. */
+export interface HostStore {
+  /**
+   * One durable transaction for all groups; each group is written whole or refused on its own.
+   * Resolves once what was written survives a crash and a power cut.
+   */
+  commit(groups: readonly CommitGroup[]): Promise<readonly GroupResult[]>;
+  session(session: string): Promise<SessionRow | undefined>;
+  sessionBySetup(setup: string): Promise<SessionRow | undefined>;
+  sessionByPaymentHash(paymentHash: string): Promise<SessionRow | undefined>;
+  /** Sessions in the order in which they were opened, after `position` (0 at first). */
+  sessionsAfter(
+    position: bigint,
+    limit: number,
+  ): Promise<{ readonly rows: readonly SessionRow[]; readonly position: bigint }>;
+  /** Sessions with a started call: after a crash their outcome is unknown. */
+  startedSessions(): Promise<readonly SessionRow[]>;
+  /** Unpaid sessions whose invoice can be paid after `nowMs`. */
+  unpaidSessions(nowMs: UnixMs): Promise<readonly UnpaidSession[]>;
+  storedAnswer(session: string, n: bigint): Promise<StoredAnswer | undefined>;
+  account(id: AccountId): Promise<Account | undefined>;
+  transfer(id: string): Promise<Transfer | undefined>;
+  /** The wallet's position up to which payments are booked; 0 at first. */
+  walletCursor(): Promise<bigint>;
+  /** The balance sheet of what is durable. Reads every session row. */
+  sheet(): Promise<Sheet>;
+  /**
+   * Derives every counter again and checks every invariant: a list of problems, empty when all is
+   * well.
+   */
+  audit(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** How to open a host's store. */
+export interface HostStoreOptions {
+  /** The file, or ':memory:'. Its directory is made when it is missing. */
+  readonly file: string;
+  /** Write in a thread of its own; else each method blocks the caller's. */
+  readonly thread: boolean;
+  /** The most pages of 4 KiB that the file may take; `STORE_FULL` beyond it. */
+  readonly maxPages?: number;
+}

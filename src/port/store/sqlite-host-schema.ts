@@ -1,0 +1,183 @@
+/**
+ * The tables of a host's file, and how rows of the ledger stand in them.
+ * @module
+ */
+import { toHex } from '../../base/bytes/index.ts';
+import { Fault } from '../../base/fault/index.ts';
+import type { Msat } from '../../base/money/index.ts';
+import { unixMs } from '../../base/time/index.ts';
+import {
+  TRANSFER_KINDS,
+  TRANSFER_REASONS,
+  decodeEntries,
+  type AccountId,
+  type Counters,
+  type LedgerRow,
+  type SessionRow,
+  type SessionTerms,
+  type Transfer,
+} from '../../pay/ledger/index.ts';
+import { bytes, int, text } from './sqlite-columns.ts';
+import type { SqlRow } from './sqlite-file.ts';
+
+/** Marks a file as a host's: 'tchs'. */
+export const HOST_APPLICATION_ID = 0x74636873;
+
+/**
+ * From version i to i + 1. Kept in the database: append only.
+ *
+ * What never changes of a session (`session`) stands apart from what changes with every commit
+ * (`session_numbers`), so that a commit rewrites few bytes.
+ */
+export const HOST_MIGRATIONS = [
+  `
+  CREATE TABLE account (
+    id TEXT NOT NULL PRIMARY KEY,
+    debits_pending INTEGER NOT NULL DEFAULT 0 CHECK (debits_pending >= 0),
+    debits_posted INTEGER NOT NULL DEFAULT 0 CHECK (debits_posted >= 0),
+    credits_pending INTEGER NOT NULL DEFAULT 0 CHECK (credits_pending >= 0),
+    credits_posted INTEGER NOT NULL DEFAULT 0 CHECK (credits_posted >= 0)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO account (id) VALUES
+    ('received'), ('served'), ('refunded'), ('refund_fees'), ('expired'), ('unattributed');
+  CREATE TABLE session (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    session BLOB NOT NULL UNIQUE CHECK (length(session) = 16),
+    service TEXT NOT NULL,
+    calls INTEGER NOT NULL CHECK (calls > 0),
+    total_msat INTEGER NOT NULL CHECK (total_msat >= 0),
+    payment_hash BLOB NOT NULL UNIQUE CHECK (length(payment_hash) = 32),
+    opened_at_ms INTEGER NOT NULL,
+    pay_by_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    setup BLOB NOT NULL UNIQUE CHECK (length(setup) = 32),
+    payer BLOB NOT NULL CHECK (length(payer) = 32),
+    code_key BLOB NOT NULL,
+    reply BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX session_pay_by ON session (pay_by_ms);
+  CREATE TABLE session_numbers (
+    position INTEGER PRIMARY KEY REFERENCES session (position),
+    version INTEGER NOT NULL,
+    debits_pending INTEGER NOT NULL CHECK (debits_pending >= 0),
+    debits_posted INTEGER NOT NULL CHECK (debits_posted >= 0),
+    credits_pending INTEGER NOT NULL CHECK (credits_pending >= 0),
+    credits_posted INTEGER NOT NULL CHECK (credits_posted >= 0),
+    folded_msat INTEGER NOT NULL CHECK (folded_msat BETWEEN 0 AND charged_msat),
+    charged_msat INTEGER NOT NULL,
+    charged_calls INTEGER NOT NULL CHECK (charged_calls >= 0),
+    started_msat INTEGER NOT NULL CHECK (started_msat >= 0),
+    started_calls INTEGER NOT NULL CHECK (started_calls >= 0),
+    entries BLOB NOT NULL,
+    CHECK (debits_posted + debits_pending + charged_msat - folded_msat + started_msat
+      <= credits_posted)
+  ) STRICT;
+  CREATE INDEX session_started ON session_numbers (position) WHERE started_calls > 0;
+  CREATE TABLE transfer (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    kind INTEGER NOT NULL,
+    pending_id TEXT,
+    debit TEXT NOT NULL,
+    credit TEXT NOT NULL,
+    amount_msat INTEGER NOT NULL CHECK (amount_msat >= 0),
+    reason INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX transfer_pending ON transfer (pending_id) WHERE pending_id IS NOT NULL;
+  CREATE TABLE answer (
+    position INTEGER NOT NULL REFERENCES session (position),
+    n INTEGER NOT NULL,
+    charged_msat INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (position, n)
+  ) STRICT;
+  CREATE TABLE wallet_cursor (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    cursor INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO wallet_cursor VALUES (1, 0);
+  `,
+] as const;
+
+const NUMBERS = `n.position, n.version, n.debits_pending, n.debits_posted, n.credits_pending,
+  n.credits_posted, n.folded_msat, n.charged_msat, n.charged_calls, n.entries`;
+/** Selects what decides about money, without the large and the secret columns. */
+export const SELECT_LEDGER_ROW = `SELECT s.session, s.calls, s.total_msat, ${NUMBERS}
+  FROM session s JOIN session_numbers n USING (position)`;
+/** Selects whole sessions. */
+export const SELECT_SESSION_ROW = `SELECT s.*, ${NUMBERS}
+  FROM session s JOIN session_numbers n USING (position)`;
+
+/** A row that decides about money, with its place in the table. */
+export function ledgerRow(row: SqlRow): LedgerRow & { readonly position: bigint } {
+  const { done, entries } = decodeEntries(bytes(row['entries']));
+  return {
+    terms: {
+      session: toHex(bytes(row['session'])),
+      calls: Number(row['calls']),
+      totalMsat: int(row['total_msat']) as Msat,
+    },
+    version: int(row['version']),
+    counters: countersOf(row),
+    foldedMsat: int(row['folded_msat']) as Msat,
+    calls: {
+      chargedMsat: int(row['charged_msat']) as Msat,
+      chargedCalls: Number(row['charged_calls']),
+      done,
+      entries,
+    },
+    position: int(row['position']),
+  };
+}
+
+/** A whole session. */
+export function sessionRow(row: SqlRow): SessionRow {
+  const { position: _, ...numbers } = ledgerRow(row);
+  return { ...numbers, terms: termsOf(row) };
+}
+
+/** The four counters of a row. */
+export function countersOf(row: SqlRow): Counters {
+  return {
+    debitsPendingMsat: int(row['debits_pending']) as Msat,
+    debitsPostedMsat: int(row['debits_posted']) as Msat,
+    creditsPendingMsat: int(row['credits_pending']) as Msat,
+    creditsPostedMsat: int(row['credits_posted']) as Msat,
+  };
+}
+
+/** A transfer. */
+export function transferOf(row: SqlRow): Transfer {
+  const kind = TRANSFER_KINDS[Number(row['kind'])];
+  const reason = TRANSFER_REASONS[Number(row['reason'])];
+  if (kind === undefined || reason === undefined) throw new Fault('STORE_CORRUPT');
+  const pendingId = row['pending_id'];
+  return {
+    id: text(row['id']),
+    kind,
+    ...(typeof pendingId === 'string' ? { pendingId } : {}),
+    debit: text(row['debit']) as AccountId,
+    credit: text(row['credit']) as AccountId,
+    amountMsat: int(row['amount_msat']) as Msat,
+    reason,
+    atMs: unixMs(Number(row['at_ms'])),
+  };
+}
+
+function termsOf(row: SqlRow): SessionTerms {
+  return {
+    session: toHex(bytes(row['session'])),
+    service: text(row['service']),
+    calls: Number(row['calls']),
+    totalMsat: int(row['total_msat']) as Msat,
+    paymentHash: toHex(bytes(row['payment_hash'])),
+    openedAtMs: unixMs(Number(row['opened_at_ms'])),
+    payByMs: unixMs(Number(row['pay_by_ms'])),
+    expiresAtMs: unixMs(Number(row['expires_at_ms'])),
+    setup: toHex(bytes(row['setup'])),
+    payer: toHex(bytes(row['payer'])),
+    codeKey: bytes(row['code_key']),
+    reply: bytes(row['reply']),
+  };
+}

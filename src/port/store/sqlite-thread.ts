@@ -1,0 +1,124 @@
+/**
+ * The host's store in a thread of its own, so that a commit does not hold up the calls under way.
+ * @module
+ */
+import { Worker } from 'node:worker_threads';
+import { Fault, isFaultCode, type FaultDetail } from '../../base/fault/index.ts';
+import type { HostStore, HostStoreOptions } from './host-store.ts';
+import type { HostCore } from './sqlite-host.ts';
+
+/** What the thread is told. */
+export interface WorkerRequest {
+  readonly id: number;
+  readonly method: keyof HostCore;
+  readonly args: readonly unknown[];
+}
+
+/** What the thread answers; `id` 0 says whether the file could be opened. */
+export type WorkerReply =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | {
+      readonly id: number;
+      readonly ok: false;
+      readonly code: string;
+      readonly facts: FaultDetail;
+      readonly reason: string;
+    };
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Starts the thread; resolves once the file is open. @throws the faults of opening a store */
+export async function openHostThread(options: HostStoreOptions): Promise<HostStore> {
+  const thread = new StoreThread(options);
+  await thread.ready;
+  return {
+    commit: (groups) => thread.call('commit', [groups]),
+    session: (session) => thread.call('session', [session]),
+    sessionBySetup: (setup) => thread.call('sessionBySetup', [setup]),
+    sessionByPaymentHash: (paymentHash) => thread.call('sessionByPaymentHash', [paymentHash]),
+    sessionsAfter: (position, limit) => thread.call('sessionsAfter', [position, limit]),
+    startedSessions: () => thread.call('startedSessions', []),
+    unpaidSessions: (nowMs) => thread.call('unpaidSessions', [nowMs]),
+    storedAnswer: (session, n) => thread.call('storedAnswer', [session, n]),
+    account: (id) => thread.call('account', [id]),
+    transfer: (id) => thread.call('transfer', [id]),
+    walletCursor: () => thread.call('walletCursor', []),
+    sheet: () => thread.call('sheet', []),
+    audit: () => thread.call('audit', []),
+    close: () => thread.close(),
+  };
+}
+
+class StoreThread {
+  readonly ready: Promise<unknown>;
+  readonly #ended: Promise<void>;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #closing = false;
+  #gone: Fault | undefined;
+
+  constructor(options: HostStoreOptions) {
+    // The same extension as this file's own: it runs from sources and from what was built of them.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const module = new URL(`./sqlite-worker.${extension}`, import.meta.url);
+    this.#worker = new Worker(module, { workerData: options });
+    this.ready = this.#expect(0);
+    this.#worker.on('message', (reply: WorkerReply) => this.#answer(reply));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#ended = new Promise((resolve) => {
+      this.#worker.on('exit', () => {
+        this.#fail(undefined);
+        resolve();
+      });
+    });
+  }
+
+  call<M extends keyof HostCore>(
+    method: M,
+    args: Parameters<HostCore[M]>,
+  ): Promise<ReturnType<HostCore[M]>> {
+    if (this.#gone !== undefined) return Promise.reject(this.#gone);
+    const id = ++this.#lastId;
+    const request: WorkerRequest = { id, method, args };
+    const result = this.#expect(id);
+    this.#worker.postMessage(request);
+    return result as Promise<ReturnType<HostCore[M]>>;
+  }
+
+  /** Closes the file, then waits until the thread has ended. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.call('close', []);
+    await this.#ended;
+  }
+
+  #expect(id: number): Promise<unknown> {
+    // An idle thread does not keep the process alive, an unanswered question does.
+    if (this.#waiting.size === 0) this.#worker.ref();
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  #answer(reply: WorkerReply): void {
+    const waiting = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    if (this.#waiting.size === 0 && !this.#closing) this.#worker.unref();
+    if (reply.ok) waiting?.resolve(reply.value);
+    else waiting?.reject(faultOf(reply));
+  }
+
+  /** The thread is gone: whatever it was asked has an unknown outcome. */
+  #fail(error: unknown): void {
+    this.#gone ??= new Fault('STORE_FAILED', { reason: 'the writer thread has ended' }, error);
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#gone);
+    this.#waiting.clear();
+  }
+}
+
+function faultOf(reply: WorkerReply & { readonly ok: false }): Fault {
+  const code = isFaultCode(reply.code) ? reply.code : 'STORE_FAILED';
+  return new Fault(code, reply.facts, new Error(reply.reason));
+}
