@@ -1,0 +1,4 @@
+/** Books: every promise about money is kept here. @module */
+export type { Admission, Answer, Books, Payment, Received, Session } from './books.ts';
+export { BOOKS_LIMITS, type BooksLimits } from './limits.ts';
+export { openBooks, type BooksOptions } from './open-books.ts';

@@ -1,0 +1,163 @@
+/**
+ * Group commit without a timer: what waits is written together as soon as the last commit ended.
+ * After a commit that failed or whose outcome is unknown, nothing is written or answered any more.
+ * @module
+ */
+import { Fault, asFault } from '../base/fault/index.ts';
+import { imageOf } from '../pay/ledger/index.ts';
+import type { CommitGroup, GroupResult, HostStore } from '../port/store/index.ts';
+import type { HotSession } from './hot-session.ts';
+import { MAX_COMMIT_JOBS } from './limits.ts';
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(reason: Fault): void;
+}
+
+interface Job extends Waiting<GroupResult> {
+  readonly group: CommitGroup;
+  readonly hot: HotSession | undefined;
+}
+
+/** The only one who writes to the store. */
+export class Writer {
+  readonly #store: HostStore;
+  readonly #onBroken: (fault: Fault) => void;
+  /** Sessions whose calls changed, and who waits until that is durable. */
+  #dirty = new Map<HotSession, Waiting<void>[]>();
+  #jobs: Job[] = [];
+  readonly #reads: (() => Promise<void>)[] = [];
+  #running: Promise<void> | undefined;
+  #broken: Fault | undefined;
+
+  constructor(store: HostStore, onBroken: (fault: Fault) => void) {
+    this.#store = store;
+    this.#onBroken = onBroken;
+  }
+
+  /** Why nothing is written any more; undefined while all is well. */
+  get broken(): Fault | undefined {
+    return this.#broken;
+  }
+
+  /** Writes the calls of a session as they are when the commit starts; resolves once durable. */
+  image(hot: HotSession): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken !== undefined) return reject(this.#broken);
+      const waiting = this.#dirty.get(hot) ?? [];
+      waiting.push({ resolve, reject });
+      if (waiting.length === 1) {
+        this.#dirty.set(hot, waiting);
+        hot.pins++;
+      }
+      this.#start();
+    });
+  }
+
+  /**
+   * Writes a group after the images; resolves with its result once durable. A session that it
+   * touches must be in memory and be given as `hot`, except one that it opens.
+   */
+  group(group: CommitGroup, hot?: HotSession): Promise<GroupResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken !== undefined) return reject(this.#broken);
+      this.#jobs.push({ group, hot, resolve, reject });
+      if (hot !== undefined) hot.pins++;
+      this.#start();
+    });
+  }
+
+  /** Reads while no commit is under way. */
+  between<T>(read: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken !== undefined) return reject(this.#broken);
+      this.#reads.push(() => read().then(resolve, reject));
+      this.#start();
+    });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  #start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the microtask queue, so that what ends together is written together.
+    await Promise.resolve();
+    while (this.#dirty.size + this.#jobs.length + this.#reads.length > 0) {
+      for (const read of this.#reads.splice(0)) await read();
+      if (this.#dirty.size + this.#jobs.length > 0) await this.#commit();
+    }
+    // Without an await after the last look: whoever comes now starts it again.
+    this.#running = undefined;
+  }
+
+  async #commit(): Promise<void> {
+    const dirty = [...this.#dirty];
+    this.#dirty = new Map();
+    const jobs = this.#jobs.splice(0, MAX_COMMIT_JOBS);
+    const everyone = [...dirty.flatMap(([, waiting]) => waiting), ...jobs];
+    try {
+      // Images first: a transfer of the same commit then finds the version they were made from.
+      const images = dirty.map(([hot]) => imageGroup(hot));
+      const results = await this.#store.commit([...images, ...jobs.map((job) => job.group)]);
+      for (const [i, [hot, waiting]] of dirty.entries()) {
+        this.#written(hot, waiting, results[i]);
+      }
+      for (const [i, job] of jobs.entries()) this.#done(job, results[dirty.length + i]);
+    } catch (error) {
+      this.#break(asFault(error, 'STORE_FAILED'), everyone);
+    }
+  }
+
+  #written(hot: HotSession, waiting: Waiting<void>[], result: GroupResult | undefined): void {
+    if (result?.code !== 'ok') {
+      // We are the only writer, so the store cannot know better: something is broken.
+      throw new Fault('STORE_FAILED', { reason: result?.code ?? 'a result is missing' });
+    }
+    updateRow(hot, result);
+    for (const one of waiting) one.resolve();
+  }
+
+  #done(job: Job, result: GroupResult | undefined): void {
+    if (result === undefined) throw new Fault('STORE_FAILED', { reason: 'a result is missing' });
+    if (job.hot !== undefined) updateRow(job.hot, result);
+    job.resolve(result);
+  }
+
+  #break(fault: Fault, inCommit: readonly Waiting<never>[]): void {
+    this.#broken = fault;
+    const waiting = [...inCommit, ...[...this.#dirty.values()].flat(), ...this.#jobs];
+    this.#dirty.clear();
+    this.#jobs = [];
+    for (const one of waiting) one.reject(fault);
+    this.#onBroken(fault);
+  }
+}
+
+/** What was written is the row from now on: the next commit is made from it. */
+function updateRow(hot: HotSession, result: GroupResult): void {
+  hot.pins--;
+  for (const { numbers } of result.code === 'ok' ? result.touched : []) {
+    hot.row = { ...hot.row, ...numbers };
+  }
+}
+
+/**
+ * The calls of a session, the answers that go with them, and those that are not needed any more.
+ */
+function imageGroup(hot: HotSession): CommitGroup {
+  const { session } = hot.row.terms;
+  const calls = imageOf(hot.calls);
+  const answers = hot.toStore.filter((answer) => answer.n >= calls.done);
+  hot.toStore = [];
+  const kept = new Set(calls.entries.map((entry) => entry.n));
+  const forget = hot.row.calls.entries
+    .filter((entry) => entry.kind === 'charged' && entry.effect === 'once' && !kept.has(entry.n))
+    .map(({ n }) => ({ session, n }));
+  return { images: [{ session, version: hot.row.version, calls }], answers, forget };
+}

@@ -1,0 +1,289 @@
+/**
+ * A host's books under a random payer, a random disk and random crashes, and a model that knows
+ * what must hold after each event.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { Fault, isFault } from '../../src/base/fault/index.ts';
+import { silentLog } from '../../src/base/log/index.ts';
+import { msat, type Msat } from '../../src/base/money/index.ts';
+import { unixMs, type Clock } from '../../src/base/time/index.ts';
+import { openBooks, type Admission, type Answer, type Books } from '../../src/books/index.ts';
+import { isBalanced, type Effect, type SessionTerms } from '../../src/pay/ledger/index.ts';
+import { GatedDisk, type Fate } from './gated-store.ts';
+
+/** A number as hex of so many bytes. */
+export function hex(value: number, length: number): string {
+  return value.toString(16).padStart(length * 2, '0');
+}
+
+/** What two requests of the same number may differ in. */
+export type Request = { readonly s: number; readonly n: number; readonly d: number };
+
+interface Run {
+  readonly request: Request;
+  readonly effect: Effect;
+  readonly admission: Extract<Admission, { kind: 'run' | 'rerun' }>;
+}
+
+/** What the model knows of one request id. */
+interface Known {
+  /** Digests under which `charge` was asked for. */
+  readonly charging: Set<number>;
+  /** How often `charge` was acknowledged. */
+  acknowledged: number;
+  /** Digests under which it may have been started with effect once: a crash leaves it unknown. */
+  readonly cut: Set<number>;
+  /** It was started with effect once, and no release was asked for. */
+  startedOnce: boolean;
+}
+
+const DAY_MS = 86_400_000;
+/** The total of each bundle: none can be divided evenly by its calls. */
+export const TOTALS = [10_001n, 7n, 2000n].map((total) => msat(total));
+/** The calls of each bundle. */
+export const CALLS = [7, 3, 100];
+
+/** The world. */
+export class World {
+  readonly gated: GatedDisk;
+  books!: Books;
+  nowMs = DAY_MS;
+  broken = 0;
+  #crashes = 0;
+  readonly runs: Run[] = [];
+  readonly #known = new Map<string, Known>();
+  readonly #acknowledgedMsat = new Map<number, bigint>();
+  readonly #problems: unknown[] = [];
+
+  private constructor(gated: GatedDisk) {
+    this.gated = gated;
+  }
+
+  /** A new host. */
+  static async make(): Promise<World> {
+    const world = new World(await GatedDisk.make());
+    await world.start();
+    return world;
+  }
+
+  /** Starts a process on the disk as it is. */
+  async start(): Promise<void> {
+    const { store, gate } = this.gated.open();
+    const clock: Clock = {
+      now: () => unixMs(this.nowMs),
+      monotonicMs: () => this.nowMs,
+      sleep: () => new Promise(() => undefined),
+      timer: () => () => undefined,
+    };
+    const limits = { hotSessions: 1, answerBytes: 1200 };
+    const onBroken = (): void => void this.broken++;
+    this.broken = 0;
+    this.books = await openBooks({ store, clock, log: silentLog, limits, onBroken });
+    gate();
+  }
+
+  /** The process dies and a new one starts. */
+  async crash(writes: boolean): Promise<void> {
+    this.#crashes++;
+    this.runs.splice(0);
+    await this.gated.crash(writes);
+    await settled();
+    await this.start();
+  }
+
+  /** Lets the commit that waits go on. A failure ends the process. */
+  async step(fate: Fate): Promise<void> {
+    const stepped = await this.gated.step(fate);
+    await settled();
+    if (!stepped || fate === 'durable') return;
+    assert.equal(this.broken, 1, 'a failed commit breaks the books once');
+    await assert.rejects(this.books.sheet(), refused(['HOST_BROKEN']));
+    await this.crash(false);
+  }
+
+  open(s: number): void {
+    this.#expect(this.books.open(termsOf(s)), []);
+  }
+
+  receive(s: number, payment: number, amount: bigint): void {
+    const paymentHash = payment === 0 ? termsOf(s).paymentHash : hex(1000 * s + payment, 32);
+    const paidAtMs = unixMs(this.nowMs);
+    const cursor = BigInt(payment + 10 * s);
+    this.#expect(
+      this.books.received({ paymentHash, receivedMsat: msat(amount), paidAtMs, cursor }),
+      [],
+    );
+  }
+
+  /** Asks for a call; what is admitted to run waits in `runs`. */
+  admit(request: Request, done: number, effect: Effect): void {
+    const { s, n, d } = request;
+    const before = this.known(request);
+    const others = [...before.charging, ...before.cut, ...this.#running(request)];
+    // From here on it may be started durably, and then be cut.
+    if (effect === 'once') before.cut.add(d);
+    const call = { n: BigInt(n), done: BigInt(done), digest: hex(d, 16) };
+    const admitted = this.books.admit(hex(s, 16), call, effect).then(
+      (admission) => this.#admitted(request, effect, admission),
+      (error: unknown) => {
+        if (!isFault(error)) throw error;
+        if (error.code === 'CALL_CONFLICT') {
+          assert.ok(
+            others.some((other) => other !== d),
+            'a conflict has a cause',
+          );
+        }
+        if (error.code === 'CALL_OUTCOME_UNKNOWN') {
+          assert.ok(this.#crashes > 0 && before.cut.has(d), 'it was started and cut');
+        }
+      },
+    );
+    admitted.catch((error: unknown) => this.#problems.push(error));
+  }
+
+  /** A handler returns. */
+  charge(index: number): void {
+    const run = this.#take(index);
+    if (run === undefined) return;
+    const { request, admission } = run;
+    const body = new Uint8Array(300).fill(request.d);
+    if (admission.kind === 'rerun') {
+      this.#expect(admission.answered(body), []);
+      return;
+    }
+    const known = this.known(request);
+    known.charging.add(request.d);
+    const charged = admission.charge(body).then((answer) => this.#charged(request, known, answer));
+    this.#expect(charged, ['STORE_FAILED', 'HOST_BROKEN']);
+  }
+
+  /** A handler fails. */
+  release(index: number): void {
+    const run = this.#take(index);
+    if (run === undefined) return;
+    const { request, admission } = run;
+    if (admission.kind === 'rerun') return admission.failed(new Fault('SERVICE_FAILED'));
+    const known = this.known(request);
+    known.startedOnce = false;
+    this.#expect(admission.release(new Fault('SERVICE_FAILED')), ['STORE_FAILED', 'HOST_BROKEN']);
+  }
+
+  /** What must hold at every instant. */
+  async check(): Promise<void> {
+    await settled();
+    assert.deepEqual(this.#problems, []);
+    assert.ok(isBalanced(await this.gated.disk.sheet()), 'the durable sheet is balanced');
+    assert.deepEqual(await this.gated.disk.audit(), []);
+    if (this.gated.waiting === 0) {
+      assert.ok(isBalanced(await this.books.sheet()), 'the sheet of the books is balanced');
+    }
+    for (const s of TOTALS.keys()) await this.#checkSession(s);
+  }
+
+  known({ s, n }: Request): Known {
+    const key = `${s}:${n}`;
+    const known = this.#known.get(key) ?? {
+      charging: new Set<number>(),
+      acknowledged: 0,
+      cut: new Set<number>(),
+      startedOnce: false,
+    };
+    this.#known.set(key, known);
+    return known;
+  }
+
+  async #checkSession(s: number): Promise<void> {
+    const row = await this.gated.disk.session(hex(s, 16));
+    if (row === undefined) return;
+    const all = [...this.#known]
+      .filter(([key]) => key.startsWith(`${s}:`))
+      .map(([, known]) => known);
+    const asked = all.filter((known) => known.charging.size > 0).length;
+    assert.ok(row.calls.chargedCalls <= asked, 'one charge per request id');
+    const acknowledged = all.filter((known) => known.acknowledged > 0).length;
+    assert.ok(row.calls.chargedCalls >= acknowledged, 'no charge is lost');
+    assert.ok(row.calls.chargedMsat >= (this.#acknowledgedMsat.get(s) ?? 0n));
+    assert.ok(
+      all.every((known) => known.acknowledged <= 1),
+      'acknowledged once',
+    );
+  }
+
+  #admitted(request: Request, effect: Effect, admission: Admission): void {
+    const known = this.known(request);
+    if (admission.kind === 'repeat') {
+      this.#expect(
+        admission.answer.then((answer) => {
+          assert.ok(known.acknowledged > 0 || known.charging.size > 0, 'an answer was charged');
+          assert.deepEqual(answer.body, new Uint8Array(300).fill(request.d), 'the same bytes');
+        }),
+        ['SERVICE_FAILED', 'STORE_FAILED', 'HOST_BROKEN', 'CALL_FORGOTTEN'],
+      );
+      return;
+    }
+    if (admission.kind === 'rerun') assert.ok(known.charging.has(request.d), 'it was charged');
+    if (admission.kind === 'run') {
+      assert.equal(known.acknowledged, 0, 'what was charged does not run as new');
+      assert.ok(!known.startedOnce, 'effect once runs once');
+      known.startedOnce = effect === 'once';
+    }
+    this.runs.push({ request, effect, admission });
+  }
+
+  async #charged(request: Request, known: Known, answer: Answer): Promise<void> {
+    known.acknowledged++;
+    const paid = this.#acknowledgedMsat.get(request.s) ?? 0n;
+    this.#acknowledgedMsat.set(request.s, paid + answer.chargedMsat);
+    const row = await this.gated.disk.session(hex(request.s, 16));
+    const calls = row?.calls;
+    const entry = calls?.entries.find(({ n }) => n === BigInt(request.n));
+    const durable = entry?.kind === 'charged' || (calls?.done ?? 0n) > BigInt(request.n);
+    assert.ok(durable, 'no answer before its charge is durable');
+  }
+
+  #running({ s, n }: Request): number[] {
+    return this.runs
+      .filter(({ request }) => request.s === s && request.n === n)
+      .map(({ request }) => request.d);
+  }
+
+  #take(index: number): Run | undefined {
+    return this.runs.splice(index % Math.max(1, this.runs.length), 1)[0];
+  }
+
+  #expect(work: Promise<unknown>, codes: readonly string[]): void {
+    const allowed = [...codes, 'STORE_FAILED', 'HOST_BROKEN'];
+    work.catch((error: unknown) => {
+      if (!isFault(error) || !allowed.includes(error.code)) this.#problems.push(error);
+    });
+  }
+}
+
+/** The terms of one of the three bundles. */
+export function termsOf(s: number): SessionTerms {
+  return {
+    session: hex(s, 16),
+    service: 'quotes',
+    calls: CALLS[s] ?? 1,
+    totalMsat: TOTALS[s] as Msat,
+    paymentHash: hex(s, 32),
+    openedAtMs: unixMs(DAY_MS),
+    payByMs: unixMs(2 * DAY_MS),
+    expiresAtMs: unixMs(10 * DAY_MS),
+    setup: hex(s, 32),
+    payer: hex(9, 32),
+    codeKey: new Uint8Array(32).fill(s),
+    reply: new Uint8Array(10),
+  };
+}
+
+/** Resolves when all that can go on without the disk has gone on. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => void setImmediate(resolve));
+}
+
+/** A check for `assert.rejects`. */
+export function refused(codes: readonly string[]): (error: unknown) => boolean {
+  return (error) => isFault(error) && codes.includes(error.code);
+}
