@@ -1,0 +1,2 @@
+/** The HTTP door. @module */
+export { openHttpDoor, type HttpDoor } from './http.ts';

@@ -1,0 +1,38 @@
+/**
+ * Bounds on what a peer can make a host do or hold: the number, why, and what happens at it.
+ * @module
+ */
+
+/** A request body above this is refused with `REQUEST_TOO_LARGE` before it is parsed. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+/** Requests in one JSON-RPC batch; a longer one is refused whole with `REQUEST_TOO_LARGE`. */
+export const MAX_BATCH = 64;
+/**
+ * Calls under way at once; one more is refused with `CALL_BUSY`. Each holds a request and an
+ * answer.
+ */
+export const MAX_RUNNING_CALLS = 1024;
+/** Unpaid sessions whose invoice is still open; one more set-up is refused with `SETUP_BUSY`. */
+export const MAX_UNPAID_SESSIONS = 1000;
+/** The same for one address: nobody can take all places alone. */
+export const MAX_UNPAID_PER_ADDRESS = 64;
+/** Calls in one bundle: the counters stay far from any overflow. */
+export const MAX_BUNDLE_CALLS = 1_000_000;
+/**
+ * An answer above this is a failure of the service: it would not fit the memory kept for repeats.
+ */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+/** How long an invoice can be paid, unless the host says otherwise. */
+export const INVOICE_EXPIRY_SECONDS = 600;
+/**
+ * How long a paid session serves calls, unless the host says otherwise: 30 days. The credit stays.
+ */
+export const SESSION_LIFE_MS = 30 * 24 * 3600 * 1000;
+/** How long a handler may take, unless the service says otherwise. */
+export const CALL_TIMEOUT_MS = 30_000;
+/** How long calls under way may still take when the host is asked to stop. */
+export const STOP_GRACE_MS = 5_000;
+/** Payments booked in one go. */
+export const PAYMENTS_PER_READ = 100;
+/** The wallet is asked for payments this often even if it wakes nobody: a wake-up can be lost. */
+export const PAYMENT_POLL_MS = 2_000;

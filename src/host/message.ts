@@ -1,0 +1,57 @@
+/**
+ * A request and its answer as the host sees them, whatever brought them.
+ * @module
+ */
+import { utf8 } from '../base/bytes/index.ts';
+import { toProblem, type Fault } from '../base/fault/index.ts';
+import { parseJson, type Json } from '../base/json/index.ts';
+import { Fault as FaultError } from '../base/fault/index.ts';
+
+/** A request that came in. */
+export interface HostRequest {
+  readonly method: string;
+  /** Path without query. */
+  readonly path: string;
+  /** A header by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  readonly body: Uint8Array;
+  /** Who sent it, for quotas: an IP address. */
+  readonly address: string;
+}
+
+/** An answer that goes out. */
+export interface HostResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** A JSON answer. Nothing that depends on a payment may be kept by a cache. */
+export function jsonResponse(
+  status: number,
+  body: Json | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): HostResponse {
+  return {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+    body: body instanceof Uint8Array ? body : utf8(JSON.stringify(body)),
+  };
+}
+
+/** A fault as problem JSON (RFC 9457). */
+export function problemResponse(fault: Fault): HostResponse {
+  const body = { ...toProblem(fault) } as unknown as Json;
+  const allow = fault.facts['allow'];
+  return jsonResponse(fault.row.status, body, {
+    'content-type': 'application/problem+json',
+    ...(typeof allow === 'string' ? { allow } : {}),
+  });
+}
+
+/** The body as JSON. @throws Fault `REQUEST_MEDIA`, `JSON_MALFORMED` */
+export function jsonBody(request: HostRequest): Json {
+  const type = request.header('content-type') ?? '';
+  if (!/^application\/json *(;|$)/i.test(type)) throw new FaultError('REQUEST_MEDIA');
+  return parseJson(request.body);
+}

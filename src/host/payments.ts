@@ -1,0 +1,107 @@
+/**
+ * Brings the wallet's payments into the books. The wallet's wake-ups are hints; what counts is its
+ * list, read from where the books stand.
+ * @module
+ */
+import type { Log } from '../base/log/index.ts';
+import type { Clock } from '../base/time/index.ts';
+import type { Books } from '../books/index.ts';
+import type { Wallet } from '../port/wallet/index.ts';
+import { PAYMENTS_PER_READ, PAYMENT_POLL_MS } from './limits.ts';
+
+/** What the watch works with. */
+export interface PaymentParts {
+  readonly wallet: Wallet;
+  readonly books: Books;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told of each payment once it is booked. */
+  readonly credited: (paymentHash: string) => void;
+}
+
+/** The watch over incoming payments. */
+export class PaymentWatch {
+  readonly #wallet: Wallet;
+  readonly #books: Books;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #credited: (paymentHash: string) => void;
+  #reading: Promise<void> | undefined;
+  #again = false;
+  #stops: (() => void)[] = [];
+  #stopped = false;
+
+  constructor(parts: PaymentParts) {
+    this.#wallet = parts.wallet;
+    this.#books = parts.books;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#credited = parts.credited;
+  }
+
+  /** Books what was paid while nobody looked, then keeps watching. */
+  async start(): Promise<void> {
+    const wake = (): void => void this.refresh().catch(() => undefined);
+    this.#stops = [this.#wallet.onReceived(wake), this.#poll(wake)];
+    await this.refresh();
+  }
+
+  /** Books everything that the wallet has received up to now. */
+  async refresh(): Promise<void> {
+    if (this.#reading) {
+      // What arrives after the running read has looked is found by one more read.
+      this.#again = true;
+      return this.#reading;
+    }
+    this.#reading = this.#read();
+    try {
+      await this.#reading;
+    } finally {
+      this.#reading = undefined;
+    }
+  }
+
+  /** Stops watching and waits for a read that is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const stop of this.#stops) stop();
+    await this.#reading?.catch(() => undefined);
+  }
+
+  async #read(): Promise<void> {
+    do {
+      this.#again = false;
+      try {
+        while (!this.#stopped && (await this.#readSome())) {
+          // Until the list is empty.
+        }
+      } catch (error) {
+        this.#log.warn('payments could not be read; trying again', {}, error);
+        throw error;
+      }
+    } while (this.#again && !this.#stopped);
+  }
+
+  async #readSome(): Promise<boolean> {
+    const list = await this.#wallet.receivedAfter(this.#books.walletCursor(), PAYMENTS_PER_READ);
+    for (const payment of list) {
+      const outcome = await this.#books.received(payment);
+      const { paymentHash, receivedMsat } = payment;
+      this.#credited(paymentHash);
+      this.#log.info(`payment ${outcome}`, { paymentHash, amountMsat: receivedMsat });
+    }
+    return list.length === PAYMENTS_PER_READ;
+  }
+
+  #poll(wake: () => void): () => void {
+    let cancel = (): void => undefined;
+    const next = (): void => {
+      cancel = this.#clock.timer(PAYMENT_POLL_MS, () => {
+        wake();
+        next();
+      });
+    };
+    next();
+    return () => cancel();
+  }
+}

@@ -1,0 +1,10 @@
+/** JSON-RPC 2.0 envelopes. @module */
+export {
+  parseRequest,
+  parseResponse,
+  printError,
+  printRequest,
+  printResult,
+  salvageId,
+  type RpcRequest,
+} from './rpc.ts';
