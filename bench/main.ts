@@ -1,0 +1,35 @@
+/**
+ * `npm run bench -- [--only NAME] [--smoke] [--json FILE]`: every figure is a ratio against
+ * something in the same run.
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { benchBundle } from './bundle.ts';
+import type { Row } from './harness.ts';
+
+const BENCHES = { bundle: benchBundle } as const;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+});
+const size = values.smoke ? { turns: 1, count: 500 } : { turns: 7, count: 8000 };
+const rows: Row[] = [];
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (values.only !== undefined && values.only !== name) continue;
+  process.stdout.write(`${name}\n`);
+  rows.push(...(await bench(size)));
+}
+for (const { name, against, value, aim, better } of rows) {
+  const met = better === 'higher' ? value >= aim : value <= aim;
+  const sign = better === 'higher' ? '>=' : '<=';
+  process.stdout.write(
+    `${name}: ${value.toFixed(2)} of ${against} (aim ${sign} ${aim}${met ? '' : ', missed'})\n`,
+  );
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ rows }, null, 2)}\n`);
+process.exit(0);

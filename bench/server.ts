@@ -1,0 +1,60 @@
+/**
+ * The measured process: one door, one service, with payment or without.
+ * @module
+ */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { utf8 } from '../src/base/bytes/index.ts';
+import { parseJson } from '../src/base/json/index.ts';
+import { silentLog } from '../src/base/log/index.ts';
+import { msat } from '../src/base/money/index.ts';
+import { systemRandom } from '../src/base/random/index.ts';
+import { systemClock } from '../src/base/time/index.ts';
+import { openBooks } from '../src/books/index.ts';
+import { openHttpDoor } from '../src/door/http/index.ts';
+import { openHost, service, type Host } from '../src/host/index.ts';
+import { openHostStore } from '../src/port/store/index.ts';
+import { openFakeNetwork } from '../src/port/wallet/index.ts';
+import { fixtureHostKeys } from '../test/fixtures/keys.ts';
+
+const value = z.strictObject({ value: z.number().int() });
+const work = service('work', {
+  description: 'Adds one.',
+  input: value,
+  output: value,
+  price: { kind: 'each', priceMsat: msat(1000) },
+  handler: ({ value: x }) => ({ value: x + 1 }),
+});
+
+const [mode = '', dir = ''] = process.argv.slice(2);
+const host = mode === 'paid' ? await paid() : unpaid();
+const door = await openHttpDoor(host, { address: '127.0.0.1', port: 0 }, silentLog);
+process.send?.({ url: door.url });
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({ cpuMs: (user + system) / 1000 });
+});
+process.on('disconnect', () => process.exit(0));
+
+async function paid(): Promise<Host> {
+  const [clock, random, log] = [systemClock, systemRandom, silentLog];
+  const network = openFakeNetwork({ file: join(dir, 'network.db'), clock, random });
+  const store = await openHostStore({ file: join(dir, 'books.db'), thread: true });
+  const books = await openBooks({ store, clock, log });
+  const keys = await fixtureHostKeys();
+  const wallet = network.wallet('host');
+  return openHost({ keys, wallet, books, services: [work], clock, random, log });
+}
+
+/** The same door, schema and handler with payment off. */
+function unpaid(): Pick<Host, 'handle'> {
+  const context = { session: '', n: 0n, signal: new AbortController().signal };
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+  return {
+    handle: async ({ body }) => {
+      const accepted = await work.accept(parseJson(body));
+      const result = await work.run(accepted, context);
+      return { status: 200, headers, body: utf8(JSON.stringify(result)) };
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * What people see: steps with their time, tables, colours where the terminal wants them.
+ * @module
+ */
+import { styleText } from 'node:util';
+import { systemClock } from '../base/time/index.ts';
+
+/** Where a command writes. */
+export interface Terminal {
+  /** A line. */
+  line(text?: string): void;
+  /**
+   * Runs a step; shows that it is under way where a line can be rewritten, and how long it took.
+   */
+  step<T>(name: string, run: () => Promise<T>, say: (value: T) => string): Promise<T>;
+  /** Columns, the first row a heading; columns that hold numbers are aligned to the right. */
+  table(rows: readonly (readonly string[])[], right?: readonly number[]): void;
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly bold: (text: string) => string;
+}
+
+const NAME_WIDTH = 9;
+
+/** A terminal over a stream. `quiet` writes nothing, for `--json`. */
+export function openTerminal(stream: NodeJS.WriteStream, quiet = false): Terminal {
+  const colours = !quiet && stream.isTTY && stream.hasColors();
+  const style = (format: Parameters<typeof styleText>[0]) => (text: string) =>
+    colours ? styleText(format, text, { validateStream: false }) : text;
+  const [good, bad, dim, bold] = [style('green'), style('red'), style('dim'), style('bold')];
+  const write = (text: string): void => {
+    if (!quiet) stream.write(text);
+  };
+  const live = !quiet && stream.isTTY;
+  return {
+    good,
+    bad,
+    dim,
+    bold,
+    line: (text = '') => write(`${text}\n`),
+    step: async (name, run, say) => {
+      const label = name.padEnd(NAME_WIDTH);
+      if (live) write(`  ${dim('…')} ${label} `);
+      const startMs = systemClock.monotonicMs();
+      const clear = live ? '\r\u001B[2K' : '';
+      try {
+        const value = await run();
+        const took = formatDuration(systemClock.monotonicMs() - startMs);
+        write(`${clear}  ${good('✔')} ${label} ${say(value)} ${dim(`(${took})`)}\n`);
+        return value;
+      } catch (error) {
+        write(`${clear}  ${bad('✘')} ${label}\n`);
+        throw error;
+      }
+    },
+    table: (rows, right = []) => {
+      for (const text of formatTable(rows, right)) write(`  ${text}\n`);
+    },
+  };
+}
+
+/** Rows as lines of equal columns, with a rule under the heading. */
+export function formatTable(
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): string[] {
+  const columns = Math.max(...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, i) =>
+    Math.max(...rows.map((row) => (row[i] ?? '').length)),
+  );
+  const lines = rows.map((row) =>
+    widths
+      .map((width, i) =>
+        right.includes(i) ? (row[i] ?? '').padStart(width) : (row[i] ?? '').padEnd(width),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+  const rule = widths.map((width) => '─'.repeat(width)).join('  ');
+  return [...lines.slice(0, 1), rule, ...lines.slice(1)];
+}
+
+/** `3 ms`, `1.2 s`. */
+export function formatDuration(ms: number): string {
+  return ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

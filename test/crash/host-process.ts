@@ -1,0 +1,63 @@
+/**
+ * The real host as a process of its own, to be killed: real store in its writer thread, real HTTP
+ * door, real books. Only the Lightning network is the fake one, in a file that outlives it.
+ * @module
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { openLog } from '../../src/base/log/index.ts';
+import { msat } from '../../src/base/money/index.ts';
+import { systemRandom } from '../../src/base/random/index.ts';
+import { systemClock } from '../../src/base/time/index.ts';
+import { openBooks } from '../../src/books/index.ts';
+import { openHttpDoor } from '../../src/door/http/index.ts';
+import { openHost, service, type Service } from '../../src/host/index.ts';
+import type { Effect } from '../../src/pay/ledger/index.ts';
+import { openHostStore } from '../../src/port/store/index.ts';
+import { openFakeNetwork } from '../../src/port/wallet/index.ts';
+import { fixtureHostKeys } from '../fixtures/keys.ts';
+
+/** What one call costs here. */
+export const PRICE_MSAT = msat(700);
+
+if (import.meta.main) await main();
+
+async function main(): Promise<void> {
+  const [dir = '', port = '0'] = process.argv.slice(2);
+  mkdirSync(dir, { recursive: true });
+  const [clock, random, log] = [systemClock, systemRandom, openLog('error')];
+  const network = openFakeNetwork({ file: join(dir, 'network.db'), clock, random });
+  const store = await openHostStore({ file: join(dir, 'host', 'books.db'), thread: true });
+  const books = await openBooks({ store, clock, log, onBroken: () => process.exit(1) });
+  const host = await openHost({
+    keys: await fixtureHostKeys(),
+    wallet: network.wallet('host'),
+    books,
+    services: [work('none'), work('once')],
+    clock,
+    random,
+    log,
+  });
+  const door = await openHttpDoor(host, { address: '127.0.0.1', port: Number(port) }, log);
+  process.send?.({ port: door.port });
+  // Nothing is left behind when the test itself dies.
+  process.on('disconnect', () => process.exit(0));
+}
+
+/** Doubles a number after a moment; refuses every fifth one. */
+function work(effect: Effect): Service {
+  const value = z.strictObject({ value: z.number().int() });
+  return service(`work-${effect}`, {
+    description: 'Doubles a number.',
+    input: value,
+    output: value,
+    price: { kind: 'each', priceMsat: PRICE_MSAT },
+    effect,
+    handler: async ({ value: x }, { signal }) => {
+      await systemClock.sleep(systemRandom.below(4), signal);
+      if (x % 5 === 4) throw new Error('every fifth one fails');
+      return { value: x * 2 };
+    },
+  });
+}

@@ -1,0 +1,30 @@
+/**
+ * Worlds of payers and a host on a lossy link, with crashes on both sides: every promise about
+ * money holds at every event and in the end.
+ * @module
+ */
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { explore } from '../explore.ts';
+import { World } from '../world.ts';
+import { runShop, shopOf } from './shop.ts';
+
+const SEEDS = 100;
+
+test(`bundle shops: ${SEEDS} worlds with loss, delay, repeats and crashes`, async (t) => {
+  const { seeds, events } = await explore({
+    seeds: SEEDS,
+    scenario: (world) => runShop(world, shopOf(world.seed)),
+  });
+  t.diagnostic(`${seeds} seeds, ${events} events`);
+});
+
+test('one seed, one history', async () => {
+  const histories = new Set<string>();
+  for (let i = 0; i < 3; i++) {
+    const world = new World({ seed: 30 });
+    await world.run(runShop(world, shopOf(30)));
+    histories.add(world.traceHash());
+  }
+  assert.equal(histories.size, 1);
+});
