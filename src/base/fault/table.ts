@@ -136,6 +136,12 @@ export const FAULTS = {
     'All calls of this session are used or reserved; buy more.',
   ),
 
+  // Ticks and their lanes. A tick that is refused adds no credit; what was accepted stays.
+  LANE_LENGTH: row(422, 'never', 'unspent', 'A lane cannot have that many ticks.'),
+  TICK_INDEX: row(422, 'never', 'unspent', 'The lane has no tick of that number.'),
+  TICK_STEPS: row(422, 'never', 'unspent', 'The tick is too far ahead; send one in between first.'),
+  TICK_INVALID: row(401, 'never', 'unspent', 'The tick does not belong to the lane.'),
+
   // Calls. CALL_FORGOTTEN: the payer itself said the call was resolved.
   CALL_FORGOTTEN: row(410, 'never', 'spent', 'The payer has declared this request id resolved.'),
   CALL_WINDOW: row(
