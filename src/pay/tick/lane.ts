@@ -2,7 +2,8 @@
  * The host's side of a lane, pure: what a tick adds, what a call spends.
  *
  * A tick is value, never authority: credit is the highest index accepted less what was spent, so
- * ticks may arrive in any order, and the tick of a call that failed pays the next one. Who may spend
+ * ticks may arrive in any order, and the tick of a call that failed pays the next one. Who may
+ * spend
  * is decided by the call's authenticator (`codes.ts`), never by knowing a tick.
  * @module
  */
