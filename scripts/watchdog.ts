@@ -4,7 +4,7 @@
  */
 
 /** No test file needs this long; the timer alone keeps no process alive. */
-const FILE_TIMEOUT_MS = Number(process.env['TOLLCALL_TEST_TIMEOUT_MS'] ?? 180_000);
+const FILE_TIMEOUT_MS = Number(process.env['TOLLCALL_TEST_TIMEOUT_MS'] ?? 300_000);
 
 setTimeout(() => {
   const active = process.getActiveResourcesInfo().filter((name) => name !== 'Timeout');

@@ -15,6 +15,8 @@ export {
   toHex,
   u32,
   u64,
+  u64Value,
   utf8,
+  writeHex,
   type Bytes,
 } from './bytes.ts';

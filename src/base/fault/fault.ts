@@ -61,7 +61,9 @@ export function asFault(error: unknown, fallback: FaultCode = 'HOST_BROKEN'): Fa
 }
 
 /** What the areas of a host's faults are called; the other areas are somebody's own affairs. */
-const HOST_AREAS = new Set('MONEY BYTES JSON REQUEST SERVICE SETUP CODE SESSION LANE TICK CALL'.split(' '));
+const HOST_AREAS = new Set(
+  'MONEY BYTES JSON REQUEST SERVICE SETUP CODE SESSION LANE TICK CALL REFUND'.split(' '),
+);
 const HOST_CODES: ReadonlySet<string> = new Set(['HOST_STOPPING', 'HOST_BROKEN', 'HOST_WALLET']);
 
 /**

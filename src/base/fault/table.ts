@@ -112,6 +112,20 @@ export const FAULTS = {
     'Too many unpaid set-ups are open; wait and send the same again.',
   ),
 
+  // The caps on what is prepaid, before an invoice exists: spend or refund some, then order again.
+  SETUP_PREPAID: row(
+    429,
+    'same',
+    'unspent',
+    'This payer would have prepaid more than this host holds for one payer.',
+  ),
+  SETUP_LIABILITY: row(
+    503,
+    'same',
+    'unspent',
+    'This host holds as much prepaid money as it wants to; try later.',
+  ),
+
   // Sessions and one-time codes.
   CODE_MALFORMED: row(
     400,
@@ -158,11 +172,46 @@ export const FAULTS = {
     'The call was cut by a crash; it was not charged.',
   ),
   CALL_RERUNS: row(429, 'never', 'spent', 'The answer is gone and was already made again once.'),
+  // It ran under this number and was not charged: its price is credit. Ask under a new number.
+  CALL_FAILED: row(
+    409,
+    'fresh',
+    'unspent',
+    'The call failed under this request id and was not charged; use a new one.',
+  ),
+  // The call was charged before and its answer is gone; making it again failed. Ask again later.
+  CALL_RERUN_FAILED: row(
+    502,
+    'same',
+    'spent',
+    'The answer is gone and could not be made again now; ask again.',
+  ),
+  // It was charged; the same call alone, or in a smaller batch, gets the answer.
+  CALL_ANSWER_LARGE: row(
+    507,
+    'same',
+    'spent',
+    'The answer does not fit into this batch; ask for it alone, at no cost.',
+  ),
+  // Numbers of this session wait for their outcome: ask those calls again by their callId.
+  CALL_UNRESOLVED: row(
+    429,
+    'same',
+    'unspent',
+    'Too many calls of this session have no outcome yet; ask them again first.',
+  ),
   CALL_BUSY: row(
     429,
     'same',
     'unspent',
     'Too many calls are under way; wait and send the same again.',
+  ),
+  // Released and repeated work of this payer has used up its budget; it drains with time.
+  CALL_BUDGET: row(
+    429,
+    'same',
+    'unspent',
+    'Too many calls of this payer failed; wait before more work is tried.',
   ),
   // The payer got no answer: it may have been charged; the same request id finds out, free of
   // charge.
@@ -171,6 +220,73 @@ export const FAULTS = {
     'same',
     'unknown',
     'No answer arrived; the same request id fetches it again.',
+  ),
+
+  // Refunds. Refused: nothing has moved, the credit is as it was.
+  REFUND_INVOICE: row(422, 'fresh', 'unspent', 'The invoice of the refund cannot be read.'),
+  REFUND_NETWORK: row(
+    422,
+    'fresh',
+    'unspent',
+    'The invoice of the refund is for another Bitcoin network.',
+  ),
+  REFUND_OWN: row(422, 'fresh', 'unspent', 'A host does not refund to its own invoice.'),
+  REFUND_AMOUNT: row(
+    422,
+    'fresh',
+    'unspent',
+    'The amount of the refund is zero or differs from that of its invoice.',
+  ),
+  REFUND_HASH_USED: row(
+    409,
+    'fresh',
+    'unspent',
+    'The payment hash was used before; make a new invoice for this refund.',
+  ),
+  REFUND_EXPIRED: row(
+    410,
+    'fresh',
+    'unspent',
+    'The invoice of the refund has expired or is about to; make a new one.',
+  ),
+  REFUND_CLTV: row(
+    422,
+    'fresh',
+    'unspent',
+    'The invoice of the refund could lock the payment for too long.',
+  ),
+  REFUND_DUST: row(
+    422,
+    'never',
+    'unspent',
+    'The credit is below the routing fee set aside; it can be spent only.',
+  ),
+  REFUND_EXCEEDS: row(
+    422,
+    'fresh',
+    'unspent',
+    'The refund and its routing fee are above the credit that is free.',
+  ),
+  REFUND_EARLY: row(
+    429,
+    'same',
+    'unspent',
+    'The last payment or refund of this session is too recent; wait a little.',
+  ),
+  REFUND_BUSY: row(429, 'same', 'unspent', 'Too many refunds are under way; wait for one to end.'),
+  // Set aside, and paid or not: only the wallets know, and are asked again.
+  REFUND_PENDING: row(
+    504,
+    'same',
+    'unknown',
+    'The refund is under way; the same refund id finds out how it ends.',
+  ),
+  // The payment failed for certain: amount and fee are credit again.
+  REFUND_FAILED: row(
+    502,
+    'fresh',
+    'unspent',
+    'The refund could not be paid; the money is credit again.',
   ),
 
   // The host as a whole.
@@ -185,6 +301,12 @@ export const FAULTS = {
   ),
   HOST_WALLET: row(503, 'same', 'unspent', "The host's Lightning wallet is not available now."),
   HOST_UNREACHABLE: row(503, 'same', 'unspent', 'The host could not be reached.'),
+  HOST_FOREIGN: row(
+    502,
+    'never',
+    'unspent',
+    'What answers there is no tollcall host, or speaks another version.',
+  ),
   HOST_MALFORMED: row(
     502,
     'never',
@@ -228,6 +350,28 @@ export const FAULTS = {
     'never',
     'unspent',
     'The payment hash of the invoice was used before.',
+  ),
+  INVOICE_UNKNOWN: row(
+    404,
+    'never',
+    'unspent',
+    'This wallet has made no invoice with that payment hash.',
+  ),
+  // Settle what `heldAfter` lists. One that is cancelled or expired never becomes held again.
+  INVOICE_NOT_HELD: row(409, 'never', 'unspent', 'No payment is held for this invoice.'),
+  INVOICE_SETTLED: row(
+    409,
+    'never',
+    'spent',
+    'The payment of this invoice is settled and cannot be cancelled.',
+  ),
+
+  // A purchase id names one order for ever: use a new id for another order.
+  PURCHASE_CONFLICT: row(
+    409,
+    'never',
+    'unspent',
+    'This purchase id was used for another order; use a new id.',
   ),
 
   // Payments. PAYMENT_UNKNOWN: look the payment up later; never pay again on a guess.
@@ -278,6 +422,21 @@ export const FAULTS = {
     'unknown',
     'The wallet met an internal error; look the payment up.',
   ),
+  // The funding transaction was never sent: the coins are free again.
+  CHANNEL_REFUSED: row(
+    502,
+    'fresh',
+    'unspent',
+    'The channel was not opened or closed; the reason says what to change.',
+  ),
+  // The coins are in the funding transaction: opening again would spend others.
+  CHANNEL_UNCONFIRMED: row(
+    504,
+    'never',
+    'spent',
+    'The funding transaction waits for a block; the channel is listed and opens by itself.',
+  ),
+  CHANNEL_UNKNOWN: row(404, 'never', 'unspent', 'The wallet has no channel with that id.'),
   CHAIN_REFUSED: row(422, 'never', 'unspent', 'The chain refused the transaction.'),
   CHAIN_FUNDS: row(
     402,

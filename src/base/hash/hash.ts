@@ -3,20 +3,66 @@
  * uses them is deterministic.
  * @module
  */
-import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync } from 'node:crypto';
-import { bytes32, concat, type Bytes } from '../bytes/index.ts';
+import { createCipheriv, createDecipheriv, hash, hkdfSync } from 'node:crypto';
+import { bytes32, concat, writeHex, type Bytes } from '../bytes/index.ts';
 import { Fault } from '../fault/index.ts';
 
-/** SHA-256 (FIPS 180-4), 32 bytes. */
-export function sha256(bytes: Uint8Array): Bytes {
-  return Uint8Array.from(hash('sha256', bytes, 'buffer'));
+const HASH_BYTES = 32;
+const BLOCK_BYTES = 64;
+
+/** SHA-256 (FIPS 180-4) of bytes, or of the UTF-8 of a text: 32 bytes. */
+export function sha256(data: Uint8Array | string): Bytes {
+  const digest = new Uint8Array(HASH_BYTES);
+  digestInto(digest, data);
+  return digest;
+}
+
+/** The same in lower-case hex: what Node makes fastest. */
+export function sha256Hex(data: Uint8Array | string): string {
+  return hash('sha256', data, 'hex');
 }
 
 /** HMAC-SHA256 (RFC 2104) over the concatenation of all parts, 32 bytes. */
 export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Bytes {
-  const mac = createHmac('sha256', key);
-  for (const part of parts) mac.update(part);
-  return Uint8Array.from(mac.digest());
+  const frame = new MacFrame(key, concat(...parts));
+  return frame.mac();
+}
+
+/**
+ * HMAC-SHA256 over messages of one shape under one key: the key's pads and the message lie ready in
+ * memory, and whoever makes a MAC writes only what is new into `message`. Two hashes of a finished
+ * buffer are several times faster than an object that is made, keyed and fed for each MAC.
+ */
+export class MacFrame {
+  /** What the MAC is made over. */
+  readonly message: Uint8Array;
+  readonly #inner: Uint8Array;
+  readonly #outer: Uint8Array;
+
+  /** @param message its first content; the length stays */
+  constructor(key: Uint8Array, message: Uint8Array) {
+    this.#inner = new Uint8Array(BLOCK_BYTES + message.length);
+    this.#outer = new Uint8Array(BLOCK_BYTES + HASH_BYTES);
+    const short = key.length > BLOCK_BYTES ? sha256(key) : key;
+    for (let i = 0; i < BLOCK_BYTES; i++) {
+      const byte = short[i] ?? 0;
+      this.#inner[i] = byte ^ 0x36;
+      this.#outer[i] = byte ^ 0x5c;
+    }
+    this.message = this.#inner.subarray(BLOCK_BYTES);
+    this.message.set(message);
+  }
+
+  /** The MAC of what `message` holds now, 32 bytes. */
+  mac(): Bytes {
+    digestInto(this.#outer, this.#inner, BLOCK_BYTES);
+    return sha256(this.#outer);
+  }
+}
+
+/** By way of hex: Node makes a short text much faster than a Buffer that has memory of its own. */
+function digestInto(target: Uint8Array, data: Uint8Array | string, offset = 0): void {
+  writeHex(target, offset, hash('sha256', data, 'hex'));
 }
 
 /** HKDF-SHA256 (RFC 5869): 32 bytes for one purpose, named by `info`. */

@@ -1,2 +1,2 @@
 /** Hashes: SHA-256, HMAC, HKDF, one-message boxes. @module */
-export { hkdf32, hmacSha256, openOnce, sealOnce, sha256 } from './hash.ts';
+export { MacFrame, hkdf32, hmacSha256, openOnce, sealOnce, sha256, sha256Hex } from './hash.ts';

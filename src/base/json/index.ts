@@ -1,6 +1,8 @@
 /** JSON: strict parsing and the canonical form. @module */
 export {
+  MAX_JSON_DEPTH,
   canonicalJson,
+  canonicalText,
   jsonObject,
   parseJson,
   textMember,

@@ -15,7 +15,7 @@ export interface JsonObject {
 }
 
 /** Deeper nesting is refused: recursion over a value stays far from the end of the stack. */
-const MAX_DEPTH = 64;
+export const MAX_JSON_DEPTH = 64;
 
 /**
  * Parses a text, or its UTF-8 bytes; a number beyond IEEE 754 is refused.
@@ -40,10 +40,15 @@ export function parseJson(source: string | Uint8Array): Json {
  * @throws Fault `JSON_MALFORMED` for what JSON cannot say
  */
 export function canonicalJson(value: Json): Bytes {
+  return utf8(canonicalText(value));
+}
+
+/** The same as a text. @throws Fault `JSON_MALFORMED` for what JSON cannot say */
+export function canonicalText(value: Json): string {
   try {
-    const text = canonicalize(value);
+    const text = isInOrder(value) ? JSON.stringify(value) : canonicalize(value);
     if (text === undefined) throw new Fault('JSON_MALFORMED');
-    return utf8(text);
+    return text;
   } catch {
     throw new Fault('JSON_MALFORMED');
   }
@@ -64,13 +69,49 @@ export function textMember(object: JsonObject, name: string): string {
   return value;
 }
 
+/**
+ * True for a plain value whose members stand in the order of RFC 8785 already, at every depth: the
+ * canonical form is then what JSON.stringify prints, many times faster.
+ */
+function isInOrder(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed();
+    case 'number':
+      return Number.isFinite(value);
+    case 'boolean':
+      return true;
+    case 'object':
+      return value === null || hasOrder(value);
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+    case 'undefined':
+      return false;
+  }
+}
+
+function hasOrder(value: object): boolean {
+  if (Array.isArray(value))
+    return Object.getPrototypeOf(value) === Array.prototype && value.every(isInOrder);
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  let last: string | undefined;
+  for (const [key, member] of Object.entries(value)) {
+    // Both orders are by UTF-16 code unit.
+    if (last !== undefined && key <= last) return false;
+    if (!key.isWellFormed() || !isInOrder(member)) return false;
+    last = key;
+  }
+  return true;
+}
+
 /** Members of all objects; refuses ill-formed Unicode, infinity and deep nesting on the way. */
 function countMembers(value: Json, depth: number): number {
   if (typeof value === 'string') return wellFormed(value);
   // `1e400` parses to Infinity, which JSON cannot say again.
   if (typeof value === 'number' && !Number.isFinite(value)) throw new Fault('JSON_MALFORMED');
   if (typeof value !== 'object' || value === null) return 0;
-  if (depth >= MAX_DEPTH) throw new Fault('JSON_MALFORMED');
+  if (depth >= MAX_JSON_DEPTH) throw new Fault('JSON_MALFORMED');
   if (Array.isArray(value)) {
     const items: readonly Json[] = value;
     return items.reduce<number>((count, item) => count + countMembers(item, depth + 1), 0);
