@@ -1,20 +1,15 @@
 /**
- * What an embedded node keeps when its process is killed, when the chain reorganises, and when a
- * channel closes.
+ * What an embedded node keeps when it stops, when the chain reorganises, and when a channel closes.
+ * `ldk-kills.test.ts` kills it.
  * @module
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { msat, type Msat } from '../../src/base/money/index.ts';
-import { seededRandom } from '../../src/base/random/index.ts';
-import { systemClock } from '../../src/base/time/index.ts';
+import { msat } from '../../src/base/money/index.ts';
 import type { Outgoing } from '../../src/port/wallet/index.ts';
 import type { LdkWallet } from '../../src/port/wallet/ldk/index.ts';
 import { openLdkWorld, until, usable, type LdkWorld } from './ldk-world.ts';
 
-const KILLS = 10;
-const MAX_KILL_DELAY_MS = 60;
-const SEED = 20_260_101;
 const AMOUNT_MSAT = msat(1_000_000);
 const CSV_BLOCKS = 150;
 
@@ -28,32 +23,6 @@ before(async () => {
   await world.channel(payer, payee);
 });
 after(() => world?.close());
-
-test('killed in the middle of payments: outcomes become certain, nothing is lost', async () => {
-  const random = seededRandom(SEED);
-  const [channel] = await payer.channels();
-  const totalMsat = await channelTotal(payer, payee);
-  const payeeBefore = await localMsat(payee);
-  let paid = 0;
-  for (let kill = 0; kill < KILLS; kill++) {
-    const made = await invoice(payee);
-    const paying = pay(payer, made.invoice);
-    await systemClock.sleep(random.below(MAX_KILL_DELAY_MS));
-    await (random.below(2) === 0 ? payer : payee).kill();
-    assert.notEqual((await paying).state, undefined);
-    await usable(payer);
-    await usable(payee);
-    const outcome = await certain(payer, made.paymentHash, made.invoice);
-    assert.equal(outcome.state, 'paid', `kill ${kill}, seed ${SEED}`);
-    await until(async () => (await payee.incoming(made.paymentHash))?.state === 'paid');
-    paid++;
-  }
-  await settled(payer, payee);
-  assert.equal(await channelTotal(payer, payee), totalMsat);
-  assert.equal((await localMsat(payee)) - payeeBefore, BigInt(paid) * AMOUNT_MSAT);
-  assert.equal((await payee.receivedAfter(0n, 100)).length, paid);
-  assert.equal((await payer.channels())[0]?.channelId, channel?.channelId);
-});
 
 test('no route to a payee who is away; the payment can be asked for again', async () => {
   const away = await invoice(payee);
@@ -124,28 +93,6 @@ function invoice(payee: LdkWallet): ReturnType<LdkWallet['createInvoice']> {
 
 function pay(payer: LdkWallet, text: string): Promise<Outgoing> {
   return payer.pay({ invoice: text, maxFeeMsat: msat(0), timeoutMs: 20_000 });
-}
-
-/** Looks a payment up until its outcome is certain; one that was never started is started now. */
-async function certain(payer: LdkWallet, paymentHash: string, text: string): Promise<Outgoing> {
-  let outcome = await payer.outgoing(paymentHash);
-  while (outcome?.state !== 'paid') outcome = await pay(payer, text);
-  return outcome;
-}
-
-async function localMsat(wallet: LdkWallet): Promise<bigint> {
-  return (await wallet.channels()).reduce((sum, channel) => sum + channel.localMsat, 0n);
-}
-
-async function channelTotal(a: LdkWallet, b: LdkWallet): Promise<bigint> {
-  return (await localMsat(a)) + (await localMsat(b));
-}
-
-/** No HTLC is left in the channel: both sides together own all of it. */
-async function settled(a: LdkWallet, b: LdkWallet): Promise<void> {
-  const [channel] = await a.channels();
-  const capacityMsat = ((channel?.capacitySat ?? 0n) * 1000n) as Msat;
-  await until(async () => (await channelTotal(a, b)) === capacityMsat);
 }
 
 async function swept(a: LdkWallet, b: LdkWallet): Promise<bigint> {

@@ -7,26 +7,19 @@ import { after, before, describe, test } from 'node:test';
 import { decodeInvoice } from '../../src/bitcoin/bolt/index.ts';
 import { toHex } from '../../src/base/bytes/index.ts';
 import { sha256 } from '../../src/base/hash/index.ts';
-import { msat, type Msat } from '../../src/base/money/index.ts';
+import { msat } from '../../src/base/money/index.ts';
 import { systemRandom } from '../../src/base/random/index.ts';
-import type { Outgoing, PayRequest, Wallet } from '../../src/port/wallet/index.ts';
+import { systemClock } from '../../src/base/time/index.ts';
+import {
+  paymentFault,
+  type Outgoing,
+  type PayRequest,
+  type Wallet,
+} from '../../src/port/wallet/index.ts';
+import { holding } from './wallet-hold-suite.ts';
+import type { WalletWorld } from './wallet-world.ts';
 
-/** Two wallets that can pay each other directly, with at least 1,000,000 sat on either side. */
-export interface WalletWorld {
-  payer(): Wallet;
-  payee(): Wallet;
-  /** A payee that the payer reaches for a routing fee of 1 to 100 sat only. */
-  far(): Wallet;
-  /** An amount that the payer has, but cannot send. */
-  readonly tooMuchMsat: Msat;
-  /** Closes a wallet and opens it again on what it has stored. */
-  restart(who: 'payer' | 'payee'): Promise<void>;
-  /** Moves the clock of all wallets. */
-  passTime(ms: number): void;
-  close(): Promise<void>;
-}
-
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 const HOLD_MS = 400;
 const MAX_FEE_MSAT = msat(200_000);
 const PREIMAGE_HASH = (preimage: string): string =>
@@ -34,7 +27,7 @@ const PREIMAGE_HASH = (preimage: string): string =>
 
 /** Declares the suite. */
 export function walletSuite(name: string, open: () => Promise<WalletWorld>): void {
-  describe(`wallet contract: ${name}`, { timeout: 120_000 }, () => {
+  describe(`wallet contract: ${name}`, { timeout: 300_000 }, () => {
     let world: WalletWorld;
     before(async () => {
       world = await open();
@@ -45,6 +38,8 @@ export function walletSuite(name: string, open: () => Promise<WalletWorld>): voi
     paying(use);
     refusals(use);
     receiving(use);
+    listing(use);
+    holding(use);
     restarting(use);
   });
 }
@@ -60,6 +55,8 @@ function factsAndInvoices(use: Use): void {
     const balance = await use().payer().balance();
     assert.ok(balance.sendableMsat >= 1_000_000_000n);
     assert.ok(balance.receivableMsat >= 1_000_000_000n);
+    assert.ok(balance.channelsMsat >= balance.sendableMsat);
+    assert.equal(balance.closingSat, 0n);
   });
 
   test('an invoice says what was asked for', async () => {
@@ -144,8 +141,28 @@ function paying(use: Use): void {
   test('fails for certain without the liquidity', async () => {
     const { invoice } = await invoiceOf(use().payee(), use().tooMuchMsat);
     const failed = await pay(use().payer(), invoice);
-    const expected = { amountMsat: use().tooMuchMsat, reason: 'PAYMENT_LIQUIDITY' };
-    assert.deepEqual(failed, { state: 'failed', ...expected });
+    assert.ok(failed.state === 'failed');
+    assert.equal(failed.reason, 'PAYMENT_LIQUIDITY');
+    assert.equal(failed.liquidity?.neededMsat, use().tooMuchMsat);
+    assert.ok((failed.liquidity?.sendableMsat ?? 0n) > 1_000_000_000n);
+    const { code, facts } = paymentFault(failed);
+    assert.equal(code, 'PAYMENT_LIQUIDITY');
+    assert.deepEqual(Object.keys(facts), ['neededMsat', 'sendableMsat']);
+    assert.deepEqual(await use().payer().outgoing(failedHash(invoice)), failed);
+  });
+
+  test('pays and is paid more than any one channel carries', async () => {
+    const [payer, payee] = [use().payer(), use().payee()];
+    const before = await payee.balance();
+    const there = await invoiceOf(payee, use().multiPartMsat);
+    const paid = await pay(payer, there.invoice);
+    assert.equal(paid.state, 'paid');
+    assert.equal(PREIMAGE_HASH(preimageOf(paid)), there.paymentHash);
+    assert.equal((await payee.incoming(there.paymentHash))?.receivedMsat, use().multiPartMsat);
+    const back = await invoiceOf(payer, use().multiPartMsat);
+    assert.equal((await pay(payee, back.invoice)).state, 'paid');
+    assert.equal((await payer.incoming(back.paymentHash))?.receivedMsat, use().multiPartMsat);
+    assert.equal((await payee.balance()).channelsMsat, before.channelsMsat);
   });
 
   test('knows nothing of payments that were never started', async () => {
@@ -233,6 +250,66 @@ function receiving(use: Use): void {
     assert.deepEqual(await use().payee().incoming(paymentHash), held);
     assert.equal((await use().payee().receivedAfter(0n, 1000)).length, before);
     assert.deepEqual(await use().payer().outgoing(paymentHash), pending);
+    // Nobody waits for it any more, and it is as much under way as before.
+    await use().payee().cancel(paymentHash);
+    while ((await use().payer().outgoing(paymentHash))?.state === 'pending') {
+      await systemClock.sleep(5);
+    }
+    assert.equal((await use().payer().outgoing(paymentHash))?.state, 'failed');
+  });
+}
+
+function listing(use: Use): void {
+  test('lists what it paid, page by page; what is started again keeps its place', async () => {
+    const [payer, payee] = [use().payer(), use().payee()];
+    const start = (await payer.listOutgoing(0n, 1000)).at(-1)?.cursor ?? 0n;
+    const far = await invoiceOf(use().far(), 50_000);
+    await pay(payer, far.invoice, { maxFeeMsat: msat(0) });
+    const direct = await invoiceOf(payee, 1_000);
+    const paid = await pay(payer, direct.invoice);
+    const listed = await payer.listOutgoing(start, 10);
+    const hashes = [far.paymentHash, direct.paymentHash];
+    assert.deepEqual(
+      listed.map(({ paymentHash }) => paymentHash),
+      hashes,
+    );
+    assert.deepEqual(listed[1]?.outgoing, paid);
+    assert.equal(listed[0]?.outgoing.state, 'failed');
+    await pay(payer, far.invoice);
+    await use().restart('payer');
+    const again = await use().payer().listOutgoing(start, 10);
+    assert.deepEqual(
+      again.map(({ cursor }) => cursor),
+      listed.map(({ cursor }) => cursor),
+    );
+    assert.deepEqual(
+      again.map(({ outgoing }) => outgoing.state),
+      ['paid', 'paid'],
+    );
+    assert.deepEqual(await use().payer().listOutgoing(start, 1), again.slice(0, 1));
+    assert.deepEqual(await use().payer().listOutgoing(start, 0), again.slice(0, 1));
+    assert.deepEqual(
+      await use()
+        .payer()
+        .listOutgoing(again[0]?.cursor ?? 0n, 9),
+      again.slice(1),
+    );
+  });
+
+  test('lists its invoices in the order in which they were made', async () => {
+    const payee = use().payee();
+    const start = (await payee.listIncoming(0n, 1000)).at(-1)?.cursor ?? 0n;
+    const made = [await invoiceOf(payee, 1_000), await invoiceOf(payee, 2_000)];
+    await pay(use().payer(), made[1]?.invoice ?? '');
+    const listed = await payee.listIncoming(start, 10);
+    assert.deepEqual(
+      listed.map(({ paymentHash, incoming }) => [paymentHash, incoming.state]),
+      [
+        [made[0]?.paymentHash, 'open'],
+        [made[1]?.paymentHash, 'paid'],
+      ],
+    );
+    assert.deepEqual(await payee.listIncoming(listed[0]?.cursor ?? 0n, 10), listed.slice(1));
   });
 }
 
@@ -274,6 +351,10 @@ function invoiceOf(
 
 function pay(wallet: Wallet, invoice: string, more: Partial<PayRequest> = {}): Promise<Outgoing> {
   return wallet.pay({ invoice, maxFeeMsat: MAX_FEE_MSAT, timeoutMs: TIMEOUT_MS, ...more });
+}
+
+function failedHash(invoice: string): string {
+  return decodeInvoice(invoice).paymentHash;
 }
 
 function preimageOf(outgoing: Outgoing): string {

@@ -28,14 +28,17 @@ walletSuite('fake', async () => {
     payer: networks.payer.wallet('payer'),
     payee: networks.payee.wallet('payee'),
   };
-  wallets.payer.fund(msat(5_000_000_000));
-  wallets.payee.fund(msat(5_000_000_000));
+  wallets.payer.fund(msat(12_000_000_000));
+  wallets.payee.fund(msat(8_000_000_000));
   far.setRouteFee(msat(1_500));
   return {
     payer: () => wallets.payer,
     payee: () => wallets.payee,
     far: () => far,
-    tooMuchMsat: msat(9_000_000_000),
+    // It has no channels: any amount goes in one part.
+    multiPartMsat: msat(9_000_000_000),
+    tooMuchMsat: msat(13_000_000_000),
+    mine: async (blocks) => networks.payee.mine(blocks),
     passTime: (ms) => clock.move(ms),
     restart: async (who) => {
       await wallets[who].close();

@@ -3,32 +3,25 @@
  * processes can share it.
  * @module
  */
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { sha256 } from '../../base/hash/index.ts';
-import { fromHex, toHex } from '../../base/bytes/index.ts';
+import { Fault } from '../../base/fault/index.ts';
 import { ZERO_MSAT, addMsat, msat, type Msat } from '../../base/money/index.ts';
 import { unixMs, type UnixMs } from '../../base/time/index.ts';
-import { integer, text, type Row } from './rows.ts';
-import type { Incoming, Outgoing, PayFailure, Received } from './wallet.ts';
+import { hashOf } from './check.ts';
+import { Books } from './fake-books.ts';
+import { HELD_CANCEL_BLOCKS, HELD_FINAL_BLOCKS, NODE_FAIL_BACK_BLOCKS } from './limits.ts';
+import { heldOf, integer, text, type Row } from './rows.ts';
+import type {
+  Held,
+  Incoming,
+  ListedIncoming,
+  ListedOutgoing,
+  Outgoing,
+  PayFailure,
+  Received,
+} from './wallet.ts';
 
-const SCHEMA = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = NORMAL;
-  PRAGMA busy_timeout = 10000;
-  CREATE TABLE IF NOT EXISTS node (
-    name TEXT PRIMARY KEY, key TEXT NOT NULL, balance_msat INTEGER NOT NULL DEFAULT 0,
-    route_fee_msat INTEGER NOT NULL DEFAULT 0) STRICT;
-  CREATE TABLE IF NOT EXISTS invoice (
-    payment_hash TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, preimage TEXT,
-    amount_msat INTEGER, expires_at_ms INTEGER NOT NULL, holder TEXT,
-    received_msat INTEGER NOT NULL DEFAULT 0, paid_at_ms INTEGER) STRICT;
-  CREATE TABLE IF NOT EXISTS payment (
-    name TEXT NOT NULL, payment_hash TEXT NOT NULL, state TEXT NOT NULL,
-    amount_msat INTEGER NOT NULL, fee_msat INTEGER NOT NULL, preimage TEXT, reason TEXT,
-    PRIMARY KEY (name, payment_hash)) STRICT;
-  CREATE TABLE IF NOT EXISTS received (
-    cursor INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, payment_hash TEXT NOT NULL,
-    received_msat INTEGER NOT NULL, paid_at_ms INTEGER NOT NULL) STRICT;`;
+/** From the arrival of a payment to the height at which it is cancelled if it is still held. */
+const HOLD_BLOCKS = HELD_FINAL_BLOCKS - NODE_FAIL_BACK_BLOCKS - HELD_CANCEL_BLOCKS;
 
 /** A payment to book. */
 export interface FakePayment {
@@ -55,6 +48,12 @@ export interface FakeTotals {
   readonly inFlightMsat: Msat;
   /** Paid to nobody in particular. */
   readonly feesMsat: Msat;
+}
+
+/** A part of a list. */
+export interface ListPage {
+  readonly cursor: bigint;
+  readonly limit: number;
 }
 
 /** The books of a fake network. Each method is one transaction. */
@@ -84,6 +83,17 @@ export interface FakeLedger {
   incoming(name: string, paymentHash: string, nowMs: UnixMs): Incoming | undefined;
   receivedAfter(name: string, cursor: bigint, limit: number): readonly Received[];
   lastReceived(name: string): bigint;
+  listOutgoing(payer: string, cursor: bigint, limit: number): readonly ListedOutgoing[];
+  listIncoming(name: string, page: ListPage, nowMs: UnixMs): readonly ListedIncoming[];
+  /** Takes a held payment. @throws Fault `INVOICE_UNKNOWN`, `INVOICE_NOT_HELD` */
+  settle(name: string, preimage: string, nowMs: UnixMs): Incoming;
+  /** Sends a held payment back, or closes an open invoice. @throws Fault `INVOICE_*` */
+  cancel(name: string, paymentHash: string, nowMs: UnixMs): Incoming;
+  heldAfter(name: string, cursor: bigint, limit: number): readonly Held[];
+  lastHeld(name: string): bigint;
+  height(): number;
+  /** Adds blocks, and cancels what has been held for too long. */
+  mine(blocks: number): void;
   totals(): FakeTotals;
   close(): void;
 }
@@ -111,53 +121,17 @@ export function openFakeLedger(file: string): FakeLedger {
     incoming: each((name, paymentHash, nowMs) => incoming(books, { name, paymentHash, nowMs })),
     receivedAfter: each((name, cursor, limit) => received(books, { name, cursor, limit })),
     lastReceived: each((name) => lastReceived(books, name)),
+    listOutgoing: each((payer, cursor, limit) => listOutgoing(books, { payer, cursor, limit })),
+    listIncoming: each((name, page, nowMs) => listIncoming(books, { name, ...page, nowMs })),
+    settle: each((name, preimage, nowMs) => settle(books, { name, preimage, nowMs })),
+    cancel: each((name, paymentHash, nowMs) => cancel(books, { name, paymentHash, nowMs })),
+    heldAfter: each((name, cursor, limit) => heldAfter(books, { name, cursor, limit })),
+    lastHeld: each((name) => lastHeld(books, name)),
+    height: each(() => height(books)),
+    mine: each((blocks) => mine(books, blocks)),
     totals: each(() => totals(books)),
     close: () => books.close(),
   };
-}
-
-class Books {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
-
-  constructor(file: string) {
-    this.#database = new DatabaseSync(file, { readBigInts: true });
-    this.#database.exec(SCHEMA);
-  }
-
-  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepared(sql).get(...values);
-  }
-
-  all(sql: string, ...values: SQLInputValue[]): readonly Row[] {
-    return this.#prepared(sql).all(...values);
-  }
-
-  run(sql: string, ...values: SQLInputValue[]): void {
-    this.#prepared(sql).run(...values);
-  }
-
-  atomically<T>(work: () => T): T {
-    this.run('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.run('COMMIT');
-      return result;
-    } catch (error) {
-      this.run('ROLLBACK');
-      throw error;
-    }
-  }
-
-  close(): void {
-    this.#database.close();
-  }
-
-  #prepared(sql: string): StatementSync {
-    const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
-  }
 }
 
 function keyOf(books: Books, name: string, key: () => string): string {
@@ -194,8 +168,9 @@ function send(books: Books, payment: FakePayment): Outgoing {
   const { payer, paymentHash, amountMsat, feeMsat } = payment;
   const known = outgoing(books, payer, paymentHash);
   if (known && known.state !== 'failed') return known;
-  if (balanceOf(books, payer) < amountMsat + feeMsat) {
-    return insert(books, payment, 'PAYMENT_LIQUIDITY');
+  const sendableMsat = balanceOf(books, payer);
+  if (sendableMsat < amountMsat + feeMsat) {
+    return insert(books, payment, 'PAYMENT_LIQUIDITY', sendableMsat);
   }
   move(books, payer, -(amountMsat + feeMsat));
   return insert(books, payment, undefined);
@@ -206,15 +181,23 @@ function refuse(books: Books, payment: FakePayment, reason: PayFailure): Outgoin
   return known && known.state !== 'failed' ? known : insert(books, payment, reason);
 }
 
-function insert(books: Books, payment: FakePayment, reason: PayFailure | undefined): Outgoing {
+function insert(
+  books: Books,
+  payment: FakePayment,
+  reason: PayFailure | undefined,
+  sendableMsat?: Msat,
+): Outgoing {
   const { payer, paymentHash, amountMsat, feeMsat } = payment;
   const state = reason === undefined ? 'pending' : 'failed';
-  const sql = `INSERT OR REPLACE INTO payment
-    (name, payment_hash, state, amount_msat, fee_msat, reason) VALUES (?, ?, ?, ?, ?, ?)`;
-  books.run(sql, payer, paymentHash, state, amountMsat, feeMsat, reason ?? null);
-  return reason === undefined
-    ? { state: 'pending', amountMsat }
-    : { state: 'failed', amountMsat, reason };
+  // A payment that failed keeps its place in the list when it starts afresh.
+  const sql = `INSERT INTO payment
+    (name, payment_hash, state, amount_msat, fee_msat, reason, sendable_msat)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name, payment_hash) DO UPDATE SET
+    state = excluded.state, amount_msat = excluded.amount_msat, fee_msat = excluded.fee_msat,
+    reason = excluded.reason, sendable_msat = excluded.sendable_msat`;
+  const facts = [reason ?? null, sendableMsat ?? null];
+  books.run(sql, payer, paymentHash, state, amountMsat, feeMsat, ...facts);
+  return outgoingOf(present(findPayment(books, payer, paymentHash)));
 }
 
 function deliver(
@@ -237,12 +220,23 @@ function deliver(
     const sql = `UPDATE invoice SET state = 'held', holder = ?, received_msat = ?
       WHERE payment_hash = ?`;
     books.run(sql, payer, amountMsat, paymentHash);
+    const hold = `INSERT INTO hold (name, payment_hash, held_at_ms, cancel_height)
+      VALUES (?, ?, ?, ?)`;
+    const cancelHeight = height(books) + HOLD_BLOCKS;
+    books.run(hold, text(invoice, 'name'), paymentHash, BigInt(nowMs), cancelHeight);
     return known;
   }
   arrive(books, { invoice, amountMsat, nowMs });
-  const sql = `UPDATE payment SET state = 'paid', preimage = ? WHERE name = ? AND payment_hash = ?`;
-  books.run(sql, text(invoice, 'preimage'), payer, paymentHash);
+  markPaid(books, { payer, paymentHash, preimage: text(invoice, 'preimage') });
   return outgoing(books, payer, paymentHash);
+}
+
+function markPaid(
+  books: Books,
+  { payer, paymentHash, preimage }: { payer: string; paymentHash: string; preimage: string },
+): void {
+  const sql = `UPDATE payment SET state = 'paid', preimage = ? WHERE name = ? AND payment_hash = ?`;
+  books.run(sql, preimage, payer, paymentHash);
 }
 
 function arrive(
@@ -273,6 +267,9 @@ function fail(
   const release = `UPDATE invoice SET state = 'cancelled', received_msat = 0
     WHERE payment_hash = ? AND holder = ? AND state = 'held'`;
   books.run(release, paymentHash, payer);
+  const ended = `DELETE FROM hold WHERE payment_hash IN
+    (SELECT payment_hash FROM invoice WHERE payment_hash = ? AND state = 'cancelled')`;
+  books.run(ended, paymentHash);
   return outgoing(books, payer, paymentHash);
 }
 
@@ -292,8 +289,12 @@ function outgoingOf(row: Row): Outgoing {
       const preimage = text(row, 'preimage');
       return { state: 'paid', amountMsat, feeMsat: amount(row, 'fee_msat'), preimage };
     }
-    case 'failed':
-      return { state: 'failed', amountMsat, reason: row['reason'] as PayFailure };
+    case 'failed': {
+      const failed = { state: 'failed', amountMsat, reason: row['reason'] as PayFailure } as const;
+      if (row['sendable_msat'] === null) return failed;
+      const neededMsat = addMsat(amountMsat, amount(row, 'fee_msat'));
+      return { ...failed, liquidity: { neededMsat, sendableMsat: amount(row, 'sendable_msat') } };
+    }
     default:
       return { state: 'pending', amountMsat };
   }
@@ -305,7 +306,10 @@ function incoming(
 ): Incoming | undefined {
   const sql = 'SELECT * FROM invoice WHERE payment_hash = ? AND name = ?';
   const row = books.get(sql, paymentHash, name);
-  if (!row) return undefined;
+  return row && incomingOf(row, nowMs);
+}
+
+function incomingOf(row: Row, nowMs: UnixMs): Incoming {
   const state = row['state'] as Incoming['state'];
   const receivedMsat = amount(row, 'received_msat');
   if (state === 'paid') return { state, receivedMsat, paidAtMs: moment(row) };
@@ -331,6 +335,101 @@ function lastReceived(books: Books, name: string): bigint {
   return books.get(sql, name)?.['last'] as bigint;
 }
 
+function listOutgoing(
+  books: Books,
+  { payer, cursor, limit }: { payer: string } & ListPage,
+): readonly ListedOutgoing[] {
+  const sql = 'SELECT * FROM payment WHERE name = ? AND cursor > ? ORDER BY cursor LIMIT ?';
+  return books.all(sql, payer, cursor, limit).map((row) => ({
+    cursor: integer(row, 'cursor'),
+    paymentHash: text(row, 'payment_hash'),
+    outgoing: outgoingOf(row),
+  }));
+}
+
+function listIncoming(
+  books: Books,
+  { name, cursor, limit, nowMs }: { name: string; nowMs: UnixMs } & ListPage,
+): readonly ListedIncoming[] {
+  const sql = 'SELECT * FROM invoice WHERE name = ? AND cursor > ? ORDER BY cursor LIMIT ?';
+  return books.all(sql, name, cursor, limit).map((row) => ({
+    cursor: integer(row, 'cursor'),
+    paymentHash: text(row, 'payment_hash'),
+    incoming: incomingOf(row, nowMs),
+  }));
+}
+
+function settle(
+  books: Books,
+  { name, preimage, nowMs }: { name: string; preimage: string; nowMs: UnixMs },
+): Incoming {
+  const paymentHash = hashOf(preimage);
+  const invoice = findInvoice(books, name, paymentHash);
+  const known = incomingOf(invoice, nowMs);
+  if (known.state === 'paid') return known;
+  if (known.state !== 'held') throw new Fault('INVOICE_NOT_HELD', { state: known.state });
+  arrive(books, { invoice, amountMsat: known.receivedMsat, nowMs });
+  books.run('DELETE FROM hold WHERE payment_hash = ?', paymentHash);
+  markPaid(books, { payer: text(invoice, 'holder'), paymentHash, preimage });
+  return incomingOf(findInvoice(books, name, paymentHash), nowMs);
+}
+
+function cancel(
+  books: Books,
+  { name, paymentHash, nowMs }: { name: string; paymentHash: string; nowMs: UnixMs },
+): Incoming {
+  const invoice = findInvoice(books, name, paymentHash);
+  const known = incomingOf(invoice, nowMs);
+  if (known.state === 'paid') throw new Fault('INVOICE_SETTLED');
+  if (known.state === 'held') sendBack(books, invoice);
+  if (known.state === 'open') {
+    books.run(`UPDATE invoice SET state = 'cancelled' WHERE payment_hash = ?`, paymentHash);
+  }
+  return incomingOf(findInvoice(books, name, paymentHash), nowMs);
+}
+
+function sendBack(books: Books, invoice: Row): void {
+  const paymentHash = text(invoice, 'payment_hash');
+  fail(books, { payer: text(invoice, 'holder'), paymentHash, reason: 'PAYMENT_REFUSED' });
+}
+
+function findInvoice(books: Books, name: string, paymentHash: string): Row {
+  const sql = 'SELECT * FROM invoice WHERE payment_hash = ? AND name = ?';
+  const row = books.get(sql, paymentHash, name);
+  if (!row) throw new Fault('INVOICE_UNKNOWN');
+  return row;
+}
+
+function heldAfter(
+  books: Books,
+  { name, cursor, limit }: { name: string } & ListPage,
+): readonly Held[] {
+  const sql = `SELECT hold.*, received_msat FROM hold JOIN invoice USING (payment_hash)
+    WHERE hold.name = ? AND hold.cursor > ? ORDER BY hold.cursor LIMIT ?`;
+  return books.all(sql, name, cursor, limit).map(heldOf);
+}
+
+function lastHeld(books: Books, name: string): bigint {
+  const sql = 'SELECT coalesce(max(cursor), 0) AS last FROM hold WHERE name = ?';
+  return books.get(sql, name)?.['last'] as bigint;
+}
+
+function height(books: Books): number {
+  return Number(integer(present(books.get('SELECT height FROM chain')), 'height'));
+}
+
+function mine(books: Books, blocks: number): void {
+  books.run('UPDATE chain SET height = height + ?', blocks);
+  const due = `SELECT invoice.* FROM invoice JOIN hold USING (payment_hash)
+    WHERE cancel_height <= ?`;
+  for (const invoice of books.all(due, height(books))) sendBack(books, invoice);
+}
+
+function present(row: Row | undefined): Row {
+  if (!row) throw new Fault('STORE_CORRUPT');
+  return row;
+}
+
 function totals(books: Books): FakeTotals {
   const sum = (sql: string): Msat => amount(books.get(sql), 'sum');
   const inFlight = `SELECT coalesce(sum(amount_msat + fee_msat), 0) AS sum FROM payment
@@ -341,11 +440,6 @@ function totals(books: Books): FakeTotals {
     inFlightMsat: sum(inFlight),
     feesMsat: sum(fees),
   };
-}
-
-/** The hash that a preimage (hex) answers. */
-export function hashOf(preimage: string): string {
-  return toHex(sha256(fromHex(preimage, 'preimage')));
 }
 
 function amount(row: Row | undefined, column: string): Msat {

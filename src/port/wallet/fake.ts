@@ -10,25 +10,28 @@ import { Fault } from '../../base/fault/index.ts';
 import { msat, sat, type Msat } from '../../base/money/index.ts';
 import type { Random } from '../../base/random/index.ts';
 import { unixMs, type Clock } from '../../base/time/index.ts';
-import { checkInvoiceRequest, checkPayment } from './check.ts';
-import { hashOf, openFakeLedger, type FakeLedger, type FakeTotals } from './fake-ledger.ts';
+import { checkInvoiceRequest, checkPayment, hashOf, pageSize } from './check.ts';
+import { openFakeLedger, type FakeLedger, type FakeTotals } from './fake-ledger.ts';
+import { HELD_FINAL_BLOCKS } from './limits.ts';
 import { invoiceSigner } from './signer.ts';
 import type {
   Balance,
   CreatedInvoice,
+  Held,
   Incoming,
   InvoiceRequest,
+  ListedIncoming,
+  ListedOutgoing,
   NodeInfo,
+  NodeWallet,
   Outgoing,
   PayFailure,
   PayRequest,
   Received,
-  Wallet,
 } from './wallet.ts';
 
 /** How often the files of other processes are looked at. */
 const POLL_MS = 20;
-const HEIGHT_BLOCKS = 100;
 /** BOLT 9: var_onion_optin and payment_secret required, basic_mpp known. */
 const FEATURES = [8, 14, 17];
 const RECEIVABLE_MSAT = msat(1_000_000_000_000n);
@@ -54,13 +57,15 @@ export type FakeFault =
 export interface FakeNetwork {
   /** The wallet of this name; it is made when it is new. */
   wallet(name: string): FakeWallet;
+  /** Adds blocks to its chain; what is held for too long is cancelled. */
+  mine(blocks: number): void;
   /** All money: what was given by `fund` is always their sum. */
   totals(): FakeTotals;
   close(): void;
 }
 
 /** A wallet of a fake network. */
-export interface FakeWallet extends Wallet {
+export interface FakeWallet extends NodeWallet {
   /** Gives it money from nowhere. */
   fund(amountMsat: Msat): void;
   /** From now on every payment to this wallet costs its payer a routing fee. */
@@ -69,7 +74,7 @@ export interface FakeWallet extends Wallet {
   nextPay(fault: FakeFault): void;
   /** Ends a payment of this wallet that is pending. */
   resolve(paymentHash: string, outcome: 'paid' | PayFailure): void;
-  /** From now on `onReceived` stays silent, or speaks again. */
+  /** From now on `onReceived` and `onHeld` stay silent, or speaks again. */
   loseWakes(lose: boolean): void;
 }
 
@@ -87,6 +92,10 @@ export function openFakeNetwork(options: FakeNetworkOptions): FakeNetwork {
       const member = new Member(name, key, { ...options, ledger, changed, leave });
       open.add(member);
       return member;
+    },
+    mine: (blocks) => {
+      ledger.mine(blocks);
+      changed();
     },
     totals: () => ledger.totals(),
     close: () => {
@@ -109,9 +118,11 @@ class Member implements FakeWallet {
   readonly #nodeId: string;
   readonly #around: Surroundings;
   readonly #wakes = new Set<() => void>();
+  readonly #heldWakes = new Set<() => void>();
   readonly #waiters = new Set<() => void>();
   readonly #faults: FakeFault[] = [];
   #lastReceived: bigint;
+  #lastHeld: bigint;
   #lose = false;
   #closed = false;
   #stopPolling: () => void = () => undefined;
@@ -122,17 +133,20 @@ class Member implements FakeWallet {
     this.#nodeId = toHex(secp256k1.getPublicKey(this.#key));
     this.#around = around;
     this.#lastReceived = around.ledger.lastReceived(name);
+    this.#lastHeld = around.ledger.lastHeld(name);
   }
 
   async info(): Promise<NodeInfo> {
     this.#assertOpen();
-    return { nodeId: this.#nodeId, network: 'regtest', heightBlocks: HEIGHT_BLOCKS };
+    return { nodeId: this.#nodeId, network: 'regtest', heightBlocks: this.#around.ledger.height() };
   }
 
   async balance(): Promise<Balance> {
     this.#assertOpen();
     const sendableMsat = this.#around.ledger.balance(this.#name);
-    return { sendableMsat, receivableMsat: RECEIVABLE_MSAT, onchainSat: sat(0) };
+    const onchain = { onchainSat: sat(0), immatureSat: sat(0), closingSat: sat(0) };
+    const channelsMsat = sendableMsat;
+    return { sendableMsat, receivableMsat: RECEIVABLE_MSAT, channelsMsat, ...onchain };
   }
 
   async createInvoice(request: InvoiceRequest): Promise<CreatedInvoice> {
@@ -154,6 +168,7 @@ class Member implements FakeWallet {
       paymentSecret: toHex(random.bytes(32)),
       description,
       features: FEATURES,
+      ...(request.paymentHash === undefined ? {} : { minFinalCltvExpiryBlocks: HELD_FINAL_BLOCKS }),
       ...asked,
     };
     const invoice = encodeInvoice(draft, invoiceSigner(this.#key));
@@ -193,16 +208,47 @@ class Member implements FakeWallet {
 
   async receivedAfter(cursor: bigint, limit: number): Promise<readonly Received[]> {
     this.#assertOpen();
-    return this.#around.ledger.receivedAfter(this.#name, cursor, limit);
+    return this.#around.ledger.receivedAfter(this.#name, cursor, pageSize(limit));
+  }
+
+  async listOutgoing(cursor: bigint, limit: number): Promise<readonly ListedOutgoing[]> {
+    this.#assertOpen();
+    return this.#around.ledger.listOutgoing(this.#name, cursor, pageSize(limit));
+  }
+
+  async listIncoming(cursor: bigint, limit: number): Promise<readonly ListedIncoming[]> {
+    this.#assertOpen();
+    const { ledger, clock } = this.#around;
+    return ledger.listIncoming(this.#name, { cursor, limit: pageSize(limit) }, clock.now());
+  }
+
+  async settle(preimage: string): Promise<Incoming> {
+    this.#assertOpen();
+    const { ledger, clock } = this.#around;
+    const settled = ledger.settle(this.#name, preimage, clock.now());
+    this.#around.changed();
+    return settled;
+  }
+
+  async cancel(paymentHash: string): Promise<Incoming> {
+    this.#assertOpen();
+    const { ledger, clock } = this.#around;
+    const cancelled = ledger.cancel(this.#name, paymentHash, clock.now());
+    this.#around.changed();
+    return cancelled;
+  }
+
+  async heldAfter(cursor: bigint, limit: number): Promise<readonly Held[]> {
+    this.#assertOpen();
+    return this.#around.ledger.heldAfter(this.#name, cursor, pageSize(limit));
+  }
+
+  onHeld(wake: () => void): () => void {
+    return this.#subscribe(this.#heldWakes, wake);
   }
 
   onReceived(wake: () => void): () => void {
-    this.#wakes.add(wake);
-    if (this.#wakes.size === 1) this.#poll();
-    return () => {
-      this.#wakes.delete(wake);
-      if (this.#wakes.size === 0) this.#stopPolling();
-    };
+    return this.#subscribe(this.#wakes, wake);
   }
 
   async close(): Promise<void> {
@@ -238,10 +284,27 @@ class Member implements FakeWallet {
   /** Something in the books changed. */
   changed(): void {
     for (const wake of this.#waiters) wake();
-    const last = this.#around.ledger.lastReceived(this.#name);
-    if (last === this.#lastReceived) return;
-    this.#lastReceived = last;
-    if (!this.#lose) for (const wake of this.#wakes) queueMicrotask(wake);
+    const { ledger } = this.#around;
+    const received = ledger.lastReceived(this.#name);
+    if (received !== this.#lastReceived) this.#tell(this.#wakes);
+    this.#lastReceived = received;
+    const held = ledger.lastHeld(this.#name);
+    if (held > this.#lastHeld) this.#tell(this.#heldWakes);
+    this.#lastHeld = held;
+  }
+
+  #tell(wakes: ReadonlySet<() => void>): void {
+    if (!this.#lose) for (const wake of wakes) queueMicrotask(wake);
+  }
+
+  #subscribe(wakes: Set<() => void>, wake: () => void): () => void {
+    const subscribed = (): number => this.#wakes.size + this.#heldWakes.size;
+    wakes.add(wake);
+    if (subscribed() === 1) this.#poll();
+    return () => {
+      wakes.delete(wake);
+      if (subscribed() === 0) this.#stopPolling();
+    };
   }
 
   #start(payment: Parameters<FakeLedger['send']>[0]): void {

@@ -5,15 +5,21 @@
 export type {
   Balance,
   CreatedInvoice,
+  Held,
   Incoming,
   InvoiceRequest,
+  Liquidity,
+  ListedIncoming,
+  ListedOutgoing,
   NodeInfo,
+  NodeWallet,
   Outgoing,
   PayFailure,
   PayRequest,
   Received,
   Wallet,
 } from './wallet.ts';
+export { paymentFault } from './failure.ts';
 export {
   openFakeNetwork,
   type FakeFault,

@@ -25,6 +25,12 @@ export interface Balance {
   readonly receivableMsat: Msat;
   /** Confirmed and spendable on chain. */
   readonly onchainSat: Sat;
+  /** Ours on chain, and not spendable yet: coins of a block that is too young. */
+  readonly immatureSat: Sat;
+  /** Ours in open channels, the reserve and channels that cannot be used now included. */
+  readonly channelsMsat: Msat;
+  /** On its way from closed channels to the chain, before the fees that takes. */
+  readonly closingSat: Sat;
 }
 
 /** An invoice to make. */
@@ -35,8 +41,8 @@ export interface InvoiceRequest {
   readonly description: string;
   readonly expirySeconds: number;
   /**
-   * An external payment hash (32 bytes, hex): the wallet then holds no preimage and only `settle`
-   * finishes it.
+   * An external payment hash (32 bytes, hex) makes a hold invoice: the wallet has no preimage, what
+   * arrives is held until `settle` or `cancel`.
    */
   readonly paymentHash?: string;
 }
@@ -87,9 +93,24 @@ export type Outgoing =
       /** 32 bytes, hex: the proof of payment. */
       readonly preimage: string;
     }
-  | { readonly state: 'failed'; readonly amountMsat: Msat; readonly reason: PayFailure };
+  | {
+      readonly state: 'failed';
+      readonly amountMsat: Msat;
+      readonly reason: PayFailure;
+      /** With `PAYMENT_LIQUIDITY`: what was missing. */
+      readonly liquidity?: Liquidity;
+    };
 
-/** An incoming payment, by our own invoice. `paid`, `expired` and `cancelled` are final. */
+/** How much a payment needed, and how much the channels could send at that moment. */
+export interface Liquidity {
+  readonly neededMsat: Msat;
+  readonly sendableMsat: Msat;
+}
+
+/**
+ * An incoming payment, by our own invoice. `paid`, `expired` and `cancelled` are final. `held` also
+ * stands for a payment that is settled and not paid yet.
+ */
 export interface Incoming {
   readonly state: 'open' | 'held' | 'paid' | 'expired' | 'cancelled';
   /** What arrived (may exceed what was asked); zero unless held or paid. */
@@ -107,7 +128,37 @@ export interface Received {
   readonly paidAtMs: UnixMs;
 }
 
-/** A Lightning wallet. Every method may throw Fault `WALLET_STOPPED` or `WALLET_BROKEN`. */
+/** A payment that waits for `settle` or `cancel`. */
+export interface Held {
+  /** Position in the order in which payments became held; strictly rising. */
+  readonly cursor: bigint;
+  readonly paymentHash: string;
+  readonly receivedMsat: Msat;
+  readonly heldAtMs: UnixMs;
+  /** At this height the wallet cancels it: the payer's money must not be lost on chain. */
+  readonly cancelHeightBlocks: number;
+}
+
+/** An outgoing payment in a list. */
+export interface ListedOutgoing {
+  /** Position in the order of the first start; a payment that is started again keeps it. */
+  readonly cursor: bigint;
+  readonly paymentHash: string;
+  readonly outgoing: Outgoing;
+}
+
+/** An invoice in a list. */
+export interface ListedIncoming {
+  /** Position in the order in which the invoices were made. */
+  readonly cursor: bigint;
+  readonly paymentHash: string;
+  readonly incoming: Incoming;
+}
+
+/**
+ * What every Lightning wallet can do. Every method may throw Fault `WALLET_STOPPED` or
+ * `WALLET_BROKEN`.
+ */
 export interface Wallet {
   info(): Promise<NodeInfo>;
   balance(): Promise<Balance>;
@@ -133,4 +184,32 @@ export interface Wallet {
   onReceived(wake: () => void): () => void;
   /** Stops; what is under way stays pending and is found again by looking it up after a restart. */
   close(): Promise<void>;
+}
+
+/**
+ * A wallet of a whole node: it lists its payments and holds them. Both adapters here are one; a
+ * production wallet behind a narrow interface may be a `Wallet` only.
+ */
+export interface NodeWallet extends Wallet {
+  /** Outgoing payments in any state after `cursor`, oldest first; a page as in `limits.ts`. */
+  listOutgoing(cursor: bigint, limit: number): Promise<readonly ListedOutgoing[]>;
+  /** Invoices in any state after `cursor`, oldest first. */
+  listIncoming(cursor: bigint, limit: number): Promise<readonly ListedIncoming[]>;
+  /**
+   * Takes a held payment with its preimage (32 bytes, hex). Once it has answered, the money comes:
+   * the answer is `paid`, or `held` while it is on its way. Asking again is answered the same.
+   * @throws Fault `INVOICE_UNKNOWN`, `INVOICE_NOT_HELD` with the state, `BYTES_MALFORMED`,
+   * `BYTES_LENGTH`
+   */
+  settle(preimage: string): Promise<Incoming>;
+  /**
+   * Sends a held payment back, and refuses what comes later; an open invoice is closed. One that
+   * has expired or is cancelled is answered as it is.
+   * @throws Fault `INVOICE_UNKNOWN`, `INVOICE_SETTLED`
+   */
+  cancel(paymentHash: string): Promise<Incoming>;
+  /** What is held now and was after `cursor`, oldest first: from zero, everything to decide. */
+  heldAfter(cursor: bigint, limit: number): Promise<readonly Held[]>;
+  /** Calls `wake` soon after something became held; a wake-up only, `heldAfter` is the truth. */
+  onHeld(wake: () => void): () => void;
 }

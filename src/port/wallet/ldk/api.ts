@@ -5,7 +5,17 @@
  */
 import type { Msat, Sat } from '../../../base/money/index.ts';
 import type { Block, Coin, Submitted } from '../../chain/index.ts';
-import type { Balance, Incoming, InvoiceRequest, NodeInfo, Outgoing, Received } from '../wallet.ts';
+import type {
+  Balance,
+  Held,
+  Incoming,
+  InvoiceRequest,
+  ListedIncoming,
+  ListedOutgoing,
+  NodeInfo,
+  Outgoing,
+  Received,
+} from '../wallet.ts';
 
 /** Where a node can be reached. */
 export interface NodeAddress {
@@ -21,6 +31,8 @@ export interface ChannelRequest {
   readonly amountSat: Sat;
   /** Given to the peer when the channel opens. */
   readonly pushMsat?: Msat;
+  /** How long to wait until it can carry payments; `OPEN_CHANNEL_MS` when absent. */
+  readonly timeoutMs?: number;
 }
 
 /** One channel. */
@@ -78,6 +90,11 @@ export interface NodeMethods {
   outgoing(paymentHash: string): Outgoing | undefined;
   incoming(paymentHash: string): Incoming | undefined;
   receivedAfter(cursor: bigint, limit: number): readonly Received[];
+  listOutgoing(cursor: bigint, limit: number): readonly ListedOutgoing[];
+  listIncoming(cursor: bigint, limit: number): readonly ListedIncoming[];
+  settle(preimage: string): Promise<Incoming>;
+  cancel(paymentHash: string): Incoming;
+  heldAfter(cursor: bigint, limit: number): readonly Held[];
   connect(peer: NodeAddress): Promise<void>;
   openChannel(request: ChannelRequest): Promise<Channel>;
   channels(): readonly Channel[];
@@ -94,5 +111,6 @@ export interface WalletMethods {
   submit(tx: Uint8Array): Promise<Submitted>;
   coins(script: Uint8Array): Promise<readonly Coin[]>;
   received(): void;
+  held(): void;
   refused(txid: string, reason: string): void;
 }

@@ -13,7 +13,7 @@ import { openRpc, type Message, type Rpc } from './rpc.ts';
 
 /** The same folder and extension as this file: it runs as source and from a build. */
 const ENTRY = new URL(`./child${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-const FIRST_BACKOFF_MS = 50;
+const FIRST_BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 5000;
 const MAX_LAUNCHES = 8;
 const STOP_MS = 5000;

@@ -11,13 +11,16 @@ import { checkInvoiceRequest, checkPayment } from '../check.ts';
 import type {
   Balance,
   CreatedInvoice,
+  Held,
   Incoming,
   InvoiceRequest,
+  ListedIncoming,
+  ListedOutgoing,
   NodeInfo,
+  NodeWallet,
   Outgoing,
   PayRequest,
   Received,
-  Wallet,
 } from '../wallet.ts';
 import type { Channel, ChannelRequest, NodeAddress, NodeMethods, PaymentOrder } from './api.ts';
 import { openNodeProcess, type NodeProcess } from './child-process.ts';
@@ -35,7 +38,7 @@ export interface LdkOptions {
 }
 
 /** An embedded wallet. */
-export interface LdkWallet extends Wallet {
+export interface LdkWallet extends NodeWallet {
   /** Where other nodes reach this one. The port is kept over restarts unless it is taken. */
   address(): NodeAddress;
   /** Pays to the wallet's on-chain key, which funds channels. */
@@ -44,11 +47,16 @@ export interface LdkWallet extends Wallet {
   connect(peer: NodeAddress): Promise<void>;
   /**
    * Opens a channel; resolves once it can carry payments. The caller mines a block once the funding
-   * transaction is in the mempool; others see the channel after six. @throws Fault `CHAIN_FUNDS`
+   * transaction is in the mempool; others see the channel after six.
+   * @throws Fault `CHAIN_FUNDS`; `CHANNEL_REFUSED` with the reason: nothing was sent, the coins are
+   * free; `CHANNEL_UNCONFIRMED`: it takes longer, and goes on; `WALLET_STOPPED`: see `channels`
    */
   openChannel(request: ChannelRequest): Promise<Channel>;
   channels(): Promise<readonly Channel[]>;
-  /** Closes a channel: together with the peer, or by force. What is ours is swept by itself. */
+  /**
+   * Closes a channel: together with the peer, or by force. What is ours is swept by itself.
+   * @throws Fault `CHANNEL_UNKNOWN`, `CHANNEL_REFUSED` when the peer is needed and away
+   */
   closeChannel(options: { channelId: string; force: boolean }): Promise<void>;
   /** Calls `restarted` after the node's process ended unasked and runs again. */
   onRestart(restarted: () => void): () => void;
@@ -72,6 +80,7 @@ export async function openLdkWallet(options: LdkOptions): Promise<LdkWallet> {
 class EmbeddedWallet implements LdkWallet {
   readonly #options: LdkOptions;
   readonly #receivedWakes = new Set<() => void>();
+  readonly #heldWakes = new Set<() => void>();
   readonly #restartWakes = new Set<() => void>();
   #process: NodeProcess | undefined;
   #unfollow: () => void = () => undefined;
@@ -90,6 +99,7 @@ class EmbeddedWallet implements LdkWallet {
         submit: (tx) => chain.submit(tx),
         coins: (script) => chain.coins(script),
         received: () => this.#receivedWakes.forEach((wake) => wake()),
+        held: () => this.#heldWakes.forEach((wake) => wake()),
         refused: (txid, reason) => log.info('transaction refused', { txid, reason }),
       },
       clock,
@@ -97,6 +107,7 @@ class EmbeddedWallet implements LdkWallet {
       onRestart: () => {
         this.#restartWakes.forEach((wake) => wake());
         this.#receivedWakes.forEach((wake) => wake());
+        this.#heldWakes.forEach((wake) => wake());
         void this.#tellChainChanged();
       },
     });
@@ -152,6 +163,31 @@ class EmbeddedWallet implements LdkWallet {
 
   receivedAfter(cursor: bigint, limit: number): Promise<readonly Received[]> {
     return this.#ask('receivedAfter', cursor, limit);
+  }
+
+  listOutgoing(cursor: bigint, limit: number): Promise<readonly ListedOutgoing[]> {
+    return this.#ask('listOutgoing', cursor, limit);
+  }
+
+  listIncoming(cursor: bigint, limit: number): Promise<readonly ListedIncoming[]> {
+    return this.#ask('listIncoming', cursor, limit);
+  }
+
+  settle(preimage: string): Promise<Incoming> {
+    return this.#ask('settle', preimage);
+  }
+
+  cancel(paymentHash: string): Promise<Incoming> {
+    return this.#ask('cancel', paymentHash);
+  }
+
+  heldAfter(cursor: bigint, limit: number): Promise<readonly Held[]> {
+    return this.#ask('heldAfter', cursor, limit);
+  }
+
+  onHeld(wake: () => void): () => void {
+    this.#heldWakes.add(wake);
+    return () => this.#heldWakes.delete(wake);
   }
 
   onReceived(wake: () => void): () => void {

@@ -5,8 +5,8 @@
 import {
   EventHandler,
   Event_ChannelClosed,
+  Event_ChannelPending,
   Event_FundingGenerationReady,
-  Event_HTLCHandlingFailed,
   Event_PaymentClaimable,
   Event_PaymentClaimed,
   Event_PaymentFailed,
@@ -20,11 +20,13 @@ import { toHex, utf8 } from '../../../base/bytes/index.ts';
 import { msat, sat } from '../../../base/money/index.ts';
 import { systemRandom } from '../../../base/random/index.ts';
 import type { Clock } from '../../../base/time/index.ts';
+import type { Balance } from '../wallet.ts';
 import type { NodeMethods, StartOptions, Started, WalletMethods } from './api.ts';
 import { openBridge, type Bridge } from './bridge.ts';
 import { openChannels, type Channels } from './channels.ts';
 import { openFollower, type Follower } from './follower.ts';
 import { guarded } from './guard.ts';
+import { openHolds, type Holds } from './holds.ts';
 import { openInvoices, type Invoices } from './invoices.ts';
 import { openFoundation, openLightning, watch, type Lightning } from './lightning.ts';
 import { openOnchain, type Onchain } from './onchain.ts';
@@ -53,6 +55,7 @@ interface Parts {
   readonly bridge: Bridge;
   readonly pump: Pump;
   readonly payments: Payments;
+  readonly holds: Holds;
   readonly invoices: Invoices;
   readonly channels: Channels;
   readonly onchain: Onchain;
@@ -69,12 +72,14 @@ export async function startNode(
   const state = openState(dir);
   const seed = seedOf(state);
   const parts = await assemble({ state, seed, wallet, clock });
-  const { lightning, bridge, pump, payments, peers, follower, onchain } = parts;
+  const { lightning, bridge, pump, payments, holds, peers, follower, onchain } = parts;
   for (const monitor of lightning.monitors) await follower.catchUp(monitor);
   await follower.follow();
   watch(lightning);
   pump.turn();
   payments.reconcile();
+  holds.resume();
+  onchain.unlockUnsent();
   const port = await bridge.listen(portOf(state));
   state.run(`INSERT OR REPLACE INTO meta (key, value) VALUES ('port', ?)`, BigInt(port));
   pump.turn();
@@ -118,19 +123,22 @@ async function assemble(options: {
   const bridge = openBridge(lightning.peers, () => pump.wake());
   const wake = (): void => pump.wake();
   const received = (): void => pump.afterCommit(() => tell(wallet.call('received')));
+  const held = (): void => pump.afterCommit(() => tell(wallet.call('held')));
   const source = {
     height: () => wallet.call('height'),
     block: (heightBlocks: number) => wallet.call('block', heightBlocks),
     coins: (script: Uint8Array) => wallet.call('coins', script),
   };
   const onchain = openOnchain(seed, { keys: base.keys, state, source });
-  const channels = openChannels(lightning, onchain, wake);
+  const channels = openChannels(lightning, onchain, { clock, wake });
   const payments = openPayments(lightning, state);
-  const invoices = openInvoices(lightning, state, { clock, wake: received });
+  const holds = openHolds(lightning, state, { clock, wake: held });
+  const invoices = openInvoices(lightning, state, { holds, clock, wake: received });
   const applied = (): void => {
     const { manager } = lightning;
     const heightBlocks = manager.current_best_block().get_height();
-    for (const tx of onchain.sweeps(heightBlocks)) broadcasts.push(tx);
+    broadcasts.push(...onchain.fundings(), ...onchain.sweeps(heightBlocks));
+    holds.cancelDue();
     pump.turn();
   };
   const follower = openFollower({ lightning, state, source, applied });
@@ -151,7 +159,8 @@ async function assemble(options: {
     },
   });
   const peers = openPeers({ peers: lightning.peers, bridge, state, clock, wake });
-  return { lightning, state, bridge, pump, payments, invoices, channels, onchain, follower, peers };
+  const money = { payments, holds, invoices, channels, onchain };
+  return { lightning, state, bridge, pump, ...money, follower, peers };
 }
 
 /** Monitors and manager, together, in the open transaction. */
@@ -171,7 +180,8 @@ function eventWork(
   parts: Pick<Parts, 'channels' | 'payments' | 'invoices' | 'onchain'>,
 ): () => boolean {
   let handled = 0;
-  let forwardable = false;
+  // At the start: payments that a crash cut between two attempts are given up by it.
+  let forwardable = true;
   const handle = guarded((event: Event) => {
     handled++;
     if (event instanceof Event_PendingHTLCsForwardable) forwardable = true;
@@ -201,39 +211,34 @@ function dispatch(
 ): void {
   if (event instanceof Event_PaymentClaimable) invoices.claimable(event);
   else if (event instanceof Event_PaymentClaimed) invoices.claimed(event);
-  else if (event instanceof Event_HTLCHandlingFailed) invoices.handlingFailed(event);
   else if (event instanceof Event_PaymentSent) payments.sent(event);
   else if (event instanceof Event_PaymentFailed) payments.failed(event);
   else if (event instanceof Event_FundingGenerationReady) channels.fundingReady(event);
+  else if (event instanceof Event_ChannelPending) channels.pending(event);
   else if (event instanceof Event_ChannelClosed) channels.closed(event);
   else if (event instanceof Event_SpendableOutputs) onchain.sweep(event);
 }
 
 function methodsOf(parts: Parts): Node['methods'] {
-  const { lightning, payments, invoices, channels, onchain, follower, peers } = parts;
+  const { lightning, payments, holds, invoices, channels, follower, peers } = parts;
   return {
     info: () => ({
       nodeId: toHex(lightning.manager.get_our_node_id()),
       network: 'regtest',
       heightBlocks: lightning.manager.current_best_block().get_height(),
     }),
-    balance: async () => {
-      const coins = await onchain.spendable();
-      const usable = lightning.manager.list_usable_channels();
-      const sum = (of: (channel: (typeof usable)[number]) => bigint): bigint =>
-        usable.reduce((total, channel) => total + of(channel), 0n);
-      return {
-        sendableMsat: msat(sum((channel) => channel.get_outbound_capacity_msat())),
-        receivableMsat: msat(sum((channel) => channel.get_inbound_capacity_msat())),
-        onchainSat: sat(coins.reduce((total, coin) => total + coin.amountSat, 0n)),
-      };
-    },
+    balance: () => balanceOf(parts),
     createInvoice: (request) => invoices.create(request),
     pay: (order) => payments.pay(order),
     giveUp: (paymentHash) => payments.giveUp(paymentHash),
     outgoing: (paymentHash) => payments.outgoing(paymentHash),
     incoming: (paymentHash) => invoices.incoming(paymentHash),
     receivedAfter: (cursor, limit) => invoices.receivedAfter(cursor, limit),
+    listOutgoing: (cursor, limit) => payments.list(cursor, limit),
+    listIncoming: (cursor, limit) => invoices.list(cursor, limit),
+    settle: (preimage) => holds.settle(preimage),
+    cancel: (paymentHash) => holds.cancel(paymentHash),
+    heldAfter: (cursor, limit) => holds.heldAfter(cursor, limit),
     connect: (peer) => peers.connect(peer),
     openChannel: async (request) => {
       await peers.connect(request.peer);
@@ -242,6 +247,24 @@ function methodsOf(parts: Parts): Node['methods'] {
     channels: () => channels.list(),
     closeChannel: (channelId, force) => channels.close(channelId, force),
     chainChanged: () => follower.follow(),
+  };
+}
+
+async function balanceOf({ lightning, channels, onchain }: Parts): Promise<Balance> {
+  const { manager, chainMonitor } = lightning;
+  const { spendableSat, immatureSat, sweepingSat } = await onchain.balance();
+  const usable = manager.list_usable_channels();
+  const sum = (of: (channel: (typeof usable)[number]) => bigint): bigint =>
+    usable.reduce((total, channel) => total + of(channel), 0n);
+  const closed = chainMonitor.get_claimable_balances(manager.list_channels());
+  const closedSat = closed.reduce((total, part) => total + part.claimable_amount_satoshis(), 0n);
+  return {
+    sendableMsat: msat(sum((channel) => channel.get_outbound_capacity_msat())),
+    receivableMsat: msat(sum((channel) => channel.get_inbound_capacity_msat())),
+    onchainSat: spendableSat,
+    immatureSat,
+    channelsMsat: msat(channels.list().reduce((total, { localMsat }) => total + localMsat, 0n)),
+    closingSat: sat(closedSat + sweepingSat),
   };
 }
 

@@ -10,13 +10,13 @@ import {
   type Event_SpendableOutputs,
   type SpendableOutputDescriptor,
 } from 'lightningdevkit';
-import { utf8 } from '../../../base/bytes/index.ts';
+import { fromHex, toHex, utf8 } from '../../../base/bytes/index.ts';
 import { Fault } from '../../../base/fault/index.ts';
 import { hkdf32, sha256 } from '../../../base/hash/index.ts';
 import { sat, type Sat } from '../../../base/money/index.ts';
 import type { Coin } from '../../chain/index.ts';
 import type { Foundation } from './lightning.ts';
-import { bytes, text } from '../rows.ts';
+import { bytes, integer, text } from '../rows.ts';
 import type { State } from './state.ts';
 import { okOf } from './wasm.ts';
 
@@ -32,18 +32,33 @@ const SWEEP_BLOCKS = 144;
 /** The on-chain wallet. */
 export interface Onchain {
   readonly script: Uint8Array;
-  /** Confirmed coins that can be spent now. */
-  spendable(): Promise<readonly Coin[]>;
+  /** What is ours on the chain, and what a sweep is bringing there. */
+  balance(): Promise<OnchainBalance>;
   /** Sets coins aside for a funding transaction. @throws Fault `CHAIN_FUNDS` */
   reserve(amountSat: Sat): Promise<readonly Coin[]>;
   /** A signed transaction from reserved coins; they stay locked until it is in a block. */
   fund(coins: readonly Coin[], script: Uint8Array, amountSat: Sat): Uint8Array;
-  /** Gives reserved coins back. */
+  /** Gives coins back whose funding transaction was not sent. */
   release(coins: readonly Coin[]): void;
+  /**
+   * Gives back the coins of an opening that a crash cut before its transaction was sent: LDK keeps
+   * a monitor from the moment when it may be. Called once, when the node starts.
+   */
+  unlockUnsent(): void;
+  /** Fundings that both signed and that may be in no block: a crash may have cut the sending. */
+  fundings(): readonly Uint8Array[];
   /** Signs a transaction that takes what a closed channel left. */
   sweep(event: Event_SpendableOutputs): void;
   /** Sweeps that may not be in a block yet. */
   sweeps(heightBlocks: number): readonly Uint8Array[];
+}
+
+/** The money of the on-chain wallet. */
+export interface OnchainBalance {
+  readonly spendableSat: Sat;
+  readonly immatureSat: Sat;
+  /** In sweeps that are in no block yet. */
+  readonly sweepingSat: Sat;
 }
 
 /** Where coins are looked up. */
@@ -60,29 +75,41 @@ export function openOnchain(
   const key = hkdf32(seed, new Uint8Array(0), utf8('tollcall on-chain key'));
   const { script } = p2wpkh(secp256k1.getPublicKey(key));
   const reserved = new Set<string>();
-  const spendable = async (): Promise<readonly Coin[]> => {
+  const look = async (): Promise<{ free: readonly Coin[]; immature: readonly Coin[] }> => {
     const [heightBlocks, coins] = await Promise.all([source.height(), source.coins(script)]);
+    confirmSweeps(state, coins);
     const locked = lockedOutpoints(state, new Set(coins.map(outpointOf)));
     const free = (coin: Coin): boolean =>
       !locked.has(outpointOf(coin)) && !reserved.has(outpointOf(coin));
-    return coins.filter((coin) => mature(coin, heightBlocks) && free(coin));
+    return {
+      free: coins.filter((coin) => mature(coin, heightBlocks) && free(coin)),
+      immature: coins.filter((coin) => !mature(coin, heightBlocks)),
+    };
   };
   return {
     script,
-    spendable,
+    balance: async () => {
+      const { free, immature } = await look();
+      const sql = `SELECT coalesce(sum(amount_sat), 0) AS sum FROM sweep WHERE confirmed = 0`;
+      const sweeping = state.get(sql);
+      return {
+        spendableSat: sumOf(free),
+        immatureSat: sumOf(immature),
+        sweepingSat: sat(sweeping ? integer(sweeping, 'sum') : 0n),
+      };
+    },
     reserve: async (amountSat) => {
-      const coins = await spendable();
+      const { free } = await look();
       // Another channel may have taken coins while we looked.
-      const free = coins.filter((coin) => !reserved.has(outpointOf(coin)));
-      const chosen = choose(free, amountSat);
+      const left = free.filter((coin) => !reserved.has(outpointOf(coin)));
+      const chosen = choose(left, amountSat);
       for (const coin of chosen) reserved.add(outpointOf(coin));
       return chosen;
     },
     fund: (coins, output, amountSat) => {
-      for (const coin of coins) {
-        state.run('INSERT OR REPLACE INTO coin_lock (outpoint) VALUES (?)', outpointOf(coin));
-      }
-      return fundingTransaction({ key, script, coins, output, amountSat });
+      const tx = fundingTransaction({ key, script, coins, output, amountSat });
+      lock(state, coins, tx);
+      return tx.extract();
     },
     release: (coins) => {
       for (const coin of coins) {
@@ -90,6 +117,8 @@ export function openOnchain(
         state.run('DELETE FROM coin_lock WHERE outpoint = ?', outpointOf(coin));
       }
     },
+    unlockUnsent: () => unlockUnsent(state),
+    fundings: () => unconfirmedFundings(state),
     sweep: (event) => {
       const outputs = event.outputs.filter((output) => isNew(state, output));
       if (outputs.length === 0) return;
@@ -99,9 +128,7 @@ export function openOnchain(
       const result = spender.spend_spendable_outputs(outputs, [], script, rate, locktime);
       // Too little to pay its own fee: left behind.
       if (!result.is_ok()) return;
-      const sql = `INSERT INTO sweep (tx, until_height)
-        SELECT ?, ? + coalesce(max(height), 0) FROM block`;
-      state.run(sql, okOf<Uint8Array>(result, 'sweep'), SWEEP_BLOCKS);
+      insertSweep(state, okOf<Uint8Array>(result, 'sweep'));
     },
     sweeps: (heightBlocks) => {
       const rows = state.all('SELECT tx FROM sweep WHERE until_height >= ?', heightBlocks);
@@ -117,6 +144,56 @@ function lockedOutpoints(state: State, present: ReadonlySet<string>): ReadonlySe
     if (!present.has(outpoint)) state.run('DELETE FROM coin_lock WHERE outpoint = ?', outpoint);
   }
   return new Set(locked);
+}
+
+function lock(state: State, coins: readonly Coin[], tx: Transaction): void {
+  const sql = 'INSERT OR REPLACE INTO coin_lock (outpoint, funding, tx) VALUES (?, ?, ?)';
+  for (const coin of coins) state.run(sql, outpointOf(coin), tx.id, tx.extract());
+}
+
+function unconfirmedFundings(state: State): readonly Uint8Array[] {
+  const funded = new Set(fundingTxids(state));
+  const rows = state.all(`SELECT funding, min(tx) AS tx FROM coin_lock
+    WHERE funding IS NOT NULL GROUP BY funding`);
+  return rows.filter((row) => funded.has(text(row, 'funding'))).map((row) => bytes(row, 'tx'));
+}
+
+function unlockUnsent(state: State): void {
+  const funded = new Set(fundingTxids(state));
+  for (const row of state.all('SELECT * FROM coin_lock WHERE funding IS NOT NULL')) {
+    if (funded.has(text(row, 'funding'))) continue;
+    state.run('DELETE FROM coin_lock WHERE outpoint = ?', text(row, 'outpoint'));
+  }
+}
+
+/** The transactions, as shown to people, whose outputs have a monitor. */
+function fundingTxids(state: State): string[] {
+  return state.all('SELECT funding FROM monitor').map((row) => {
+    const [txid = ''] = text(row, 'funding').split(':');
+    return toHex(fromHex(txid, 'funding').toReversed());
+  });
+}
+
+function insertSweep(state: State, tx: Uint8Array): void {
+  const read = Transaction.fromRaw(tx, { allowUnknownInputs: true, allowUnknownOutputs: true });
+  const sql = `INSERT INTO sweep (tx, txid, amount_sat, until_height)
+    SELECT ?, ?, ?, ? + coalesce(max(height), 0) FROM block`;
+  state.run(sql, tx, read.id, read.getOutput(0).amount ?? 0n, SWEEP_BLOCKS);
+}
+
+/**
+ * Coins that a sweep has brought. Nothing spends a coin before this has seen it, so none is missed.
+ */
+function confirmSweeps(state: State, coins: readonly Coin[]): void {
+  const present = new Set(coins.map(({ txid }) => txid));
+  for (const row of state.all('SELECT txid FROM sweep WHERE confirmed = 0 AND txid IS NOT NULL')) {
+    const txid = text(row, 'txid');
+    if (present.has(txid)) state.run('UPDATE sweep SET confirmed = 1 WHERE txid = ?', txid);
+  }
+}
+
+function sumOf(coins: readonly Coin[]): Sat {
+  return sat(coins.reduce((total, { amountSat }) => total + amountSat, 0n));
 }
 
 /** Each output is swept once, however often LDK reports it. */
@@ -148,7 +225,7 @@ function fundingTransaction(options: {
   coins: readonly Coin[];
   output: Uint8Array;
   amountSat: Sat;
-}): Uint8Array {
+}): Transaction {
   const { key, script, coins, output, amountSat } = options;
   const tx = new Transaction({ version: 2, allowUnknownOutputs: true });
   let sum = 0n;
@@ -161,7 +238,7 @@ function fundingTransaction(options: {
   if (changeSat > DUST_SAT) tx.addOutput({ script, amount: sat(changeSat) });
   tx.sign(key);
   tx.finalize();
-  return tx.extract();
+  return tx;
 }
 
 function feeSat(inputs: number): bigint {

@@ -21,7 +21,8 @@ import {
 } from 'lightningdevkit';
 import { fromHex, toHex } from '../../../base/bytes/index.ts';
 import { msat } from '../../../base/money/index.ts';
-import type { Outgoing, PayFailure } from '../wallet.ts';
+import { pageSize } from '../check.ts';
+import type { ListedOutgoing, Outgoing, PayFailure } from '../wallet.ts';
 import type { PaymentOrder } from './api.ts';
 import type { Lightning } from './lightning.ts';
 import { type Row, integer, text } from '../rows.ts';
@@ -38,10 +39,17 @@ export interface Payments {
   /** One `pay` is not waited for any longer; after the last one no new attempt is made. */
   giveUp(paymentHash: string): void;
   outgoing(paymentHash: string): Outgoing | undefined;
+  list(cursor: bigint, limit: number): readonly ListedOutgoing[];
   sent(event: Event_PaymentSent): void;
   failed(event: Event_PaymentFailed): void;
   /** Settles rows that LDK has forgotten. Called once, after the events of the start. */
   reconcile(): void;
+}
+
+/** Why a payment failed, and what could have been sent when that was the reason. */
+interface Failure {
+  readonly reason: PayFailure;
+  readonly sendableMsat?: bigint;
 }
 
 /** Opens the outgoing payments. */
@@ -58,14 +66,22 @@ export function openPayments(lightning: Lightning, state: State): Payments {
     waiting.delete(paymentHash);
     for (const resolve of waiters) resolve(outcome);
   };
-  const fail = (paymentHash: string, reason: PayFailure): void => {
-    const sql = `UPDATE payment SET state = 'failed', reason = ?
+  const fail = (paymentHash: string, { reason, sendableMsat }: Failure): void => {
+    const sql = `UPDATE payment SET state = 'failed', reason = ?, sendable_msat = ?
       WHERE payment_hash = ? AND state = 'pending'`;
-    state.run(sql, reason, paymentHash);
+    state.run(sql, reason, sendableMsat ?? null, paymentHash);
     finish(paymentHash);
   };
   return {
     outgoing,
+    list: (cursor, limit) =>
+      state
+        .all(
+          'SELECT * FROM payment WHERE cursor > ? ORDER BY cursor LIMIT ?',
+          cursor,
+          pageSize(limit),
+        )
+        .map(listedOf),
     pay: async (order) => {
       const known = outgoing(order.paymentHash);
       if (known?.state === 'paid') return known;
@@ -101,12 +117,8 @@ export function openPayments(lightning: Lightning, state: State): Payments {
       if (row) fail(paymentHash, failureOf(lightning, event, row));
     },
     reconcile: () => {
-      const underway = new Set(recentHashes(lightning));
-      for (const row of state.all(`SELECT payment_hash FROM payment WHERE state = 'pending'`)) {
-        const paymentHash = text(row, 'payment_hash');
-        // Row and manager are written in one transaction, and a manager that is read takes up what
-        // its monitors still hold: what it does not know is in no channel.
-        if (!underway.has(paymentHash)) fail(paymentHash, 'PAYMENT_FAILED');
+      for (const paymentHash of forgotten(lightning, state)) {
+        fail(paymentHash, { reason: 'PAYMENT_FAILED' });
       }
     },
   };
@@ -116,11 +128,14 @@ function findRow(state: State, paymentHash: string): Row | undefined {
   return state.get('SELECT * FROM payment WHERE payment_hash = ?', paymentHash);
 }
 
-/** A payment that failed for certain starts afresh. */
+/** A payment that failed for certain starts afresh, in its old place of the list. */
 function insertRow(state: State, order: PaymentOrder): void {
-  const sql = `INSERT OR REPLACE INTO payment
+  const sql = `INSERT INTO payment
     (payment_hash, state, invoice, amount_msat, max_fee_msat, amount_open)
-    VALUES (?, 'pending', ?, ?, ?, ?)`;
+    VALUES (?, 'pending', ?, ?, ?, ?) ON CONFLICT (payment_hash) DO UPDATE SET
+    state = excluded.state, invoice = excluded.invoice, amount_msat = excluded.amount_msat,
+    max_fee_msat = excluded.max_fee_msat, amount_open = excluded.amount_open,
+    reason = NULL, sendable_msat = NULL`;
   const { paymentHash, invoice, amountMsat, maxFeeMsat, amountOpen } = order;
   state.run(sql, paymentHash, invoice, amountMsat, maxFeeMsat, amountOpen ? 1n : 0n);
 }
@@ -132,11 +147,27 @@ function outgoingOf(row: Row): Outgoing {
       const feeMsat = msat(integer(row, 'fee_msat'));
       return { state: 'paid', amountMsat, feeMsat, preimage: text(row, 'preimage') };
     }
-    case 'failed':
-      return { state: 'failed', amountMsat, reason: text(row, 'reason') as PayFailure };
+    case 'failed': {
+      const failed = {
+        state: 'failed',
+        amountMsat,
+        reason: text(row, 'reason') as PayFailure,
+      } as const;
+      if (row['sendable_msat'] === null) return failed;
+      const sendableMsat = msat(integer(row, 'sendable_msat'));
+      return { ...failed, liquidity: { neededMsat: amountMsat, sendableMsat } };
+    }
     default:
       return { state: 'pending', amountMsat };
   }
+}
+
+function listedOf(row: Row): ListedOutgoing {
+  return {
+    cursor: integer(row, 'cursor'),
+    paymentHash: text(row, 'payment_hash'),
+    outgoing: outgoingOf(row),
+  };
 }
 
 function orderOf(row: Row): PaymentOrder {
@@ -150,7 +181,7 @@ function orderOf(row: Row): PaymentOrder {
 }
 
 /** Hands the payment to LDK; the reason when it cannot even start. */
-function send(lightning: Lightning, order: PaymentOrder): PayFailure | undefined {
+function send(lightning: Lightning, order: PaymentOrder): Failure | undefined {
   const hash = fromHex(order.paymentHash, 'paymentHash');
   const { onion, route } = routeOf(order, order.maxFeeMsat);
   const retry = Retry.constructor_attempts(ATTEMPTS);
@@ -158,11 +189,11 @@ function send(lightning: Lightning, order: PaymentOrder): PayFailure | undefined
   if (result.is_ok()) return undefined;
   switch ((result as Result_NoneRetryableSendFailureZ_Err).err) {
     case RetryableSendFailure.LDKRetryableSendFailure_PaymentExpired:
-      return 'INVOICE_EXPIRED';
+      return { reason: 'INVOICE_EXPIRED' };
     case RetryableSendFailure.LDKRetryableSendFailure_RouteNotFound:
       return whyNoRoute(lightning, order);
     case RetryableSendFailure.LDKRetryableSendFailure_OnionPacketSizeExceeded:
-      return 'PAYMENT_FAILED';
+      return { reason: 'PAYMENT_FAILED' };
     // LDK already carries it: the row stays pending until its event comes.
     case RetryableSendFailure.LDKRetryableSendFailure_DuplicatePayment:
       return undefined;
@@ -186,31 +217,34 @@ function routeOf(
   return { onion: parts.get_b(), route };
 }
 
-function failureOf(lightning: Lightning, event: Event_PaymentFailed, row: Row): PayFailure {
+function failureOf(lightning: Lightning, event: Event_PaymentFailed, row: Row): Failure {
   const reason = event.reason;
-  if (!(reason instanceof Option_PaymentFailureReasonZ_Some)) return 'PAYMENT_FAILED';
+  if (!(reason instanceof Option_PaymentFailureReasonZ_Some)) return { reason: 'PAYMENT_FAILED' };
   switch (reason.some) {
     case PaymentFailureReason.LDKPaymentFailureReason_RecipientRejected:
-      return 'PAYMENT_REFUSED';
+      return { reason: 'PAYMENT_REFUSED' };
     case PaymentFailureReason.LDKPaymentFailureReason_PaymentExpired:
-      return 'INVOICE_EXPIRED';
+      return { reason: 'INVOICE_EXPIRED' };
     case PaymentFailureReason.LDKPaymentFailureReason_RouteNotFound:
       return whyNoRoute(lightning, orderOf(row));
     case PaymentFailureReason.LDKPaymentFailureReason_RetriesExhausted:
-      return 'PAYMENT_NO_ROUTE';
+      return { reason: 'PAYMENT_NO_ROUTE' };
     default:
-      return 'PAYMENT_FAILED';
+      return { reason: 'PAYMENT_FAILED' };
   }
 }
 
 /** Tells apart the three reasons for which LDK finds no route. */
-function whyNoRoute(lightning: Lightning, order: PaymentOrder): PayFailure {
+function whyNoRoute(lightning: Lightning, order: PaymentOrder): Failure {
   const channels = lightning.manager.list_usable_channels();
   const limits = channels.map((channel) => channel.get_next_outbound_htlc_limit_msat());
   const sendableMsat = limits.reduce((sum, limit) => sum + limit, 0n);
-  if (channels.length > 0 && order.amountMsat > sendableMsat) return 'PAYMENT_LIQUIDITY';
+  if (channels.length > 0 && order.amountMsat > sendableMsat) {
+    return { reason: 'PAYMENT_LIQUIDITY', sendableMsat };
+  }
   const within = hasRoute(lightning, order, order.maxFeeMsat);
-  return !within && hasRoute(lightning, order, undefined) ? 'PAYMENT_FEE' : 'PAYMENT_NO_ROUTE';
+  const beyond = !within && hasRoute(lightning, order, undefined);
+  return { reason: beyond ? 'PAYMENT_FEE' : 'PAYMENT_NO_ROUTE' };
 }
 
 function hasRoute(
@@ -223,6 +257,18 @@ function hasRoute(
   const { route } = routeOf(order, maxFeeMsat);
   const inflight = manager.compute_inflight_htlcs();
   return router.find_route(manager.get_our_node_id(), route, channels, inflight).is_ok();
+}
+
+/**
+ * Pending payments of which LDK knows nothing. Row and manager are written in one transaction, and
+ * a manager that is read takes up what its monitors still hold: such a payment is in no channel.
+ */
+function forgotten(lightning: Lightning, state: State): string[] {
+  const underway = new Set(recentHashes(lightning));
+  return state
+    .all(`SELECT payment_hash FROM payment WHERE state = 'pending'`)
+    .map((row) => text(row, 'payment_hash'))
+    .filter((paymentHash) => !underway.has(paymentHash));
 }
 
 /** Every payment LDK still knows: nothing is said about them here, their events will say it. */

@@ -11,7 +11,7 @@ import type { Bridge } from './bridge.ts';
 import { integer, text } from '../rows.ts';
 import type { State } from './state.ts';
 
-const RECONNECT_MS = 250;
+const RECONNECT_MS = 100;
 const HANDSHAKE_MS = 10_000;
 const POLL_MS = 5;
 
