@@ -6,9 +6,11 @@ import { Fault } from '../base/fault/index.ts';
 import type { Msat } from '../base/money/index.ts';
 import {
   chargeCall,
+  entryOf,
   judgeCall,
   releaseCall,
   rerunAnswered,
+  resumeCall,
   type AnswerPlace,
   type CallRequest,
   type Effect,
@@ -16,15 +18,21 @@ import {
 import type { HostStore } from '../port/store/index.ts';
 import type { UnixMs } from '../base/time/index.ts';
 import type { AnswerFifo } from './answers.ts';
-import type { Admission, Answer } from './books.ts';
-import { pendingAnswer, type HotSession, type Pending } from './hot-session.ts';
-import type { Writer } from './writer.ts';
+import type { WorkBudget } from './budget.ts';
+import type { Admission, Answer, Recover, Recovered } from './books.ts';
+import { MAX_JOINERS } from './limits.ts';
+import { pendingAnswer, rowNow, type HotSession, type Pending } from './hot-session.ts';
+import type { Waiting, Writer } from './writer.ts';
 
 /** What an admission works with. */
 export interface AdmitContext {
   readonly store: HostStore;
   readonly writer: Writer;
   readonly answers: AnswerFifo;
+  readonly budget: WorkBudget;
+  readonly monotonicMs: () => number;
+  /** Asked about calls that a crash has cut. */
+  recover?: Recover;
   /** @throws Fault when the books are broken or closed */
   check(): void;
 }
@@ -37,20 +45,26 @@ interface Call {
 }
 
 /**
- * Admits a call of a session that is in memory; judges and reserves before its first await.
+ * Admits a call of a session that is in memory; judges and reserves at once. A promise only where
+ * something has to be durable first.
  * @throws Fault with the codes of `Books.admit`
  */
-export async function admitCall(
+export function admitCall(
   context: AdmitContext,
   call: Call,
   nowMs: UnixMs,
-): Promise<Admission> {
+): Admission | Promise<Admission> {
   const { hot, request, effect } = call;
   const answer = placeOf(context, call);
-  const judged = judgeCall({ row: hot.row, calls: hot.calls, request, effect, answer, nowMs });
+  const judged = judgeCall({ row: rowNow(hot), calls: hot.calls, request, effect, answer, nowMs });
+  if (judged.kind === 'run') context.budget.check(hot.row.terms.payer, context.monotonicMs());
+  forgetResolved(context, hot, judged.calls.done);
   hot.calls = judged.calls;
   switch (judged.kind) {
     case 'refused':
+      if (judged.code === 'CALL_OUTCOME_UNKNOWN' && context.recover) {
+        return recovering(context, call, nowMs, context.recover);
+      }
       throw new Fault(judged.code, { n: request.n.toString() });
     case 'join':
       return { kind: 'repeat', answer: joined(call) };
@@ -65,12 +79,24 @@ export async function admitCall(
 
 function placeOf({ answers }: AdmitContext, { hot, request }: Call): AnswerPlace {
   if (hot.pending.has(request.n)) return 'pending';
+  if (entryOf(hot.calls, request.n) === undefined) return 'gone';
   return answers.get(hot.row.terms.session, request.n) === undefined ? 'gone' : 'held';
+}
+
+/** Whoever declares a call resolved can ask for its answer no more. */
+function forgetResolved({ answers }: AdmitContext, { row, calls }: HotSession, done: bigint): void {
+  if (done === calls.done) return;
+  for (const { n } of calls.entries) {
+    if (n >= done) return;
+    answers.forget(row.terms.session, n);
+  }
 }
 
 function joined({ hot, request }: Call): Promise<Answer> {
   const pending = hot.pending.get(request.n);
   if (pending === undefined) throw new Error('invariant: a call under way has a pending answer');
+  if (pending.joiners >= MAX_JOINERS) throw new Fault('CALL_BUSY', { n: request.n.toString() });
+  pending.joiners++;
   return pending.answer;
 }
 
@@ -85,44 +111,103 @@ async function repeated({ answers, store }: AdmitContext, { hot, request }: Call
   return { body: stored.body, chargedMsat: stored.chargedMsat };
 }
 
-async function running(context: AdmitContext, call: Call, priceMsat: Msat): Promise<Admission> {
+/** A call that a crash has cut: whoever asks for it meanwhile waits for the same answer. */
+async function recovering(
+  context: AdmitContext,
+  call: Call,
+  nowMs: UnixMs,
+  recover: Recover,
+): Promise<Admission> {
+  const { hot, request, effect } = call;
+  const { session, service } = hot.row.terms;
   const pending = begin(call);
-  if (call.effect === 'once') {
-    // Before the handler runs it must be known that it was started: it must not run twice.
-    await durable(context, call, pending);
+  let priceMsat: Msat;
+  let found: Recovered;
+  try {
+    found = await recover({ service, session, n: request.n });
+    context.check();
+    if (found === 'unknown') throw new Fault('CALL_OUTCOME_UNKNOWN', { n: request.n.toString() });
+    if (entryOf(hot.calls, request.n) === undefined) throw new Fault('CALL_FORGOTTEN');
+    const input = { row: rowNow(hot), calls: hot.calls, request, effect, nowMs };
+    const judged = resumeCall({ ...input, answer: 'gone' });
+    if (judged.kind === 'refused') throw new Fault(judged.code, { n: request.n.toString() });
+    if (judged.kind !== 'run') throw new Error('invariant: it runs or is refused');
+    hot.calls = judged.calls;
+    ({ priceMsat } = judged);
+  } catch (error) {
+    end(call);
+    pending.reject(error);
+    throw error;
   }
-  const settle = settleOnce();
+  if (found !== 'not-done') {
+    const answer = { body: found.done, chargedMsat: priceMsat };
+    return {
+      kind: 'repeat',
+      answer: new Promise((resolve, reject) => {
+        charge(context, call, pending, answer, { resolve, reject });
+      }),
+    };
+  }
+  await durable(context, call, pending);
+  return admitted(context, call, pending, priceMsat);
+}
+
+function running(
+  context: AdmitContext,
+  call: Call,
+  priceMsat: Msat,
+): Admission | Promise<Admission> {
+  const pending = begin(call);
+  if (call.effect === 'none') return admitted(context, call, pending, priceMsat);
+  // Before the handler runs it must be known that it was started: it must not run twice.
+  return durable(context, call, pending).then(() => admitted(context, call, pending, priceMsat));
+}
+
+function admitted(context: AdmitContext, call: Call, pending: Pending, priceMsat: Msat): Admission {
+  const ends = endOnce();
+  const unpaid = stopwatch(context, call);
   return {
     kind: 'run',
     priceMsat,
-    charge: async (body) => {
-      settle();
-      guarded(context, call, pending);
-      return charged(context, call, pending, { body, chargedMsat: priceMsat });
-    },
+    charge: (body) =>
+      new Promise((resolve, reject) => {
+        ends();
+        guarded(context, call, pending);
+        charge(context, call, pending, { body, chargedMsat: priceMsat }, { resolve, reject });
+      }),
     release: async (reason) => {
-      settle();
+      ends();
+      unpaid();
       guarded(context, call, pending);
       await released(context, call, pending, reason);
     },
   };
 }
 
-async function charged(
+/** Charges; the answer goes to whoever waits for it once that is durable. */
+function charge(
   context: AdmitContext,
   call: Call,
   pending: Pending,
   answer: Answer,
-): Promise<Answer> {
+  waiting: Waiting<Answer>,
+): void {
   const { hot, request, effect } = call;
   const { session } = hot.row.terms;
   hot.calls = chargeCall(hot.calls, request.n);
   if (effect === 'once') hot.toStore.push({ session, n: request.n, ...answer });
-  await durable(context, call, pending);
-  end(call);
-  context.answers.put(session, request.n, answer);
-  pending.resolve(answer);
-  return answer;
+  context.writer.imageThen(hot, {
+    resolve: () => {
+      end(call);
+      context.answers.put(session, request.n, answer);
+      pending.resolve(answer);
+      waiting.resolve(answer);
+    },
+    reject: (reason) => {
+      pending.reject(reason);
+      waiting.reject(reason);
+    },
+  });
 }
 
 async function released(
@@ -132,7 +217,9 @@ async function released(
   reason: Fault | undefined,
 ): Promise<void> {
   const { hot, request, effect } = call;
-  hot.calls = releaseCall(hot.calls, request.n);
+  // A host that stops has cut the call; whether a handler with effect once took place is unknown.
+  const trace = effect === 'once' || reason?.code !== 'HOST_STOPPING';
+  hot.calls = releaseCall(hot.calls, request.n, trace);
   end(call);
   pending.reject(reason ?? new Fault('SERVICE_FAILED'));
   if (effect === 'once') await context.writer.image(hot);
@@ -141,11 +228,13 @@ async function released(
 function rerunning(context: AdmitContext, call: Call, chargedMsat: Msat): Admission {
   const pending = begin(call);
   const { hot, request } = call;
-  const settle = settleOnce();
+  const ends = endOnce();
+  const unpaid = stopwatch(context, call);
   return {
     kind: 'rerun',
     answered: async (body) => {
-      settle();
+      ends();
+      unpaid();
       guarded(context, call, pending);
       hot.calls = rerunAnswered(hot.calls, request.n);
       end(call);
@@ -155,7 +244,8 @@ function rerunning(context: AdmitContext, call: Call, chargedMsat: Msat): Admiss
       return answer;
     },
     failed: (reason) => {
-      settle();
+      ends();
+      unpaid();
       end(call);
       pending.reject(reason ?? new Fault('SERVICE_FAILED'));
     },
@@ -195,11 +285,20 @@ function guarded(context: AdmitContext, call: Call, pending: Pending): void {
   }
 }
 
-/** A call ends once. */
-function settleOnce(): () => void {
-  let settled = false;
+/** Measures a run from now; the result books it as work that nobody pays for. */
+function stopwatch({ budget, monotonicMs }: AdmitContext, { hot }: Call): () => void {
+  const beginMs = monotonicMs();
   return () => {
-    if (settled) throw new Error('invariant: a call is charged or released once');
-    settled = true;
+    const nowMs = monotonicMs();
+    budget.spend(hot.row.terms.payer, nowMs - beginMs, nowMs);
+  };
+}
+
+/** A call ends once. */
+function endOnce(): () => void {
+  let ended = false;
+  return () => {
+    if (ended) throw new Error('invariant: a call is charged or released once');
+    ended = true;
   };
 }

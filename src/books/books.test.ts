@@ -192,19 +192,36 @@ test('a call that is under way is joined, and another request of its number refu
 
 test('a released call is credit again, and whoever joined it gets the same fault', async () => {
   const desk = await Desk.paid();
-  for (const effect of ['none', 'once'] as const) {
-    const run = await desk.run(0n, effect);
+  for (const [n, effect] of [
+    [0n, 'none'],
+    [1n, 'once'],
+  ] as const) {
+    const run = await desk.run(n, effect);
     assert.equal((await desk.state()).reservedMsat, 333n);
-    const joined = assert.rejects(answerOf(await desk.admit(0n)), code('SERVICE_TIMEOUT'));
+    const joined = assert.rejects(answerOf(await desk.admit(n)), code('SERVICE_TIMEOUT'));
     await run.release(new Fault('SERVICE_TIMEOUT'));
     await joined;
     assert.deepEqual((await desk.state()).creditMsat, 1000n);
-    const other = await desk.admit(0n, { digest: B });
-    assert.equal(other.kind, 'run');
-    await other.release();
     await assert.rejects(run.charge(BODY), /invariant/);
   }
   assert.equal((await desk.disk.sheet()).reservedMsat, 0n);
+});
+
+test('a number whose call failed never runs again: a late message costs nothing', async () => {
+  const desk = await Desk.paid();
+  for (const [n, effect] of [
+    [0n, 'none'],
+    [1n, 'once'],
+  ] as const) {
+    await (await desk.run(n, effect)).release(new Fault('SERVICE_FAILED'));
+    await assert.rejects(desk.admit(n), code('CALL_FAILED'));
+    await assert.rejects(desk.admit(n, { digest: B }), code('CALL_CONFLICT'));
+  }
+  await (await desk.run(2n)).release(new Fault('HOST_STOPPING'));
+  await desk.start();
+  await assert.rejects(desk.admit(1n), code('CALL_FAILED'), 'durable for effect once');
+  assert.equal((await desk.admit(2n)).kind, 'run', 'cut by us, so it may be sent again');
+  assert.equal((await desk.state()).chargedMsat, 0n);
 });
 
 test('a lost answer is made again once, uncharged', async () => {

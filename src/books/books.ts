@@ -8,15 +8,25 @@ import type { UnixMs } from '../base/time/index.ts';
 import type {
   CallRequest,
   Effect,
+  Refund,
+  RefundEnd,
   SessionState,
   SessionTerms,
   Sheet,
 } from '../pay/ledger/index.ts';
+import type { RefundTotals } from '../port/store/index.ts';
+import type { BooksLimits } from './limits.ts';
+import type { Order } from './unpaid.ts';
 
 /** A session as the books know it. */
 export interface Session {
   readonly terms: SessionTerms;
   readonly state: SessionState;
+}
+
+/** A session in memory; its state is that of the moment when it was asked for. */
+export interface HeldSession extends Session {
+  readonly paid: boolean;
 }
 
 /** An answer as it was first given. */
@@ -35,7 +45,8 @@ export type Admission =
       /** Resolves once the charge is durable; only then may the answer leave. */
       charge(body: Uint8Array): Promise<Answer>;
       /**
-       * Gives the reservation back as credit; no outcome remains. Whoever joined the call gets
+       * Gives the reservation back as credit; its number never runs again. Whoever joined the call
+       * gets
        * `reason` (by default Fault `SERVICE_FAILED`).
        */
       release(reason?: Fault): Promise<void>;
@@ -52,6 +63,16 @@ export type Admission =
   /** It was answered before, or is being answered now: the same bytes, not charged again. */
   | { readonly kind: 'repeat'; readonly answer: Promise<Answer> };
 
+/** What became of a call with effect once that a crash has cut. */
+export type Recovered = { readonly done: Uint8Array } | 'not-done' | 'unknown';
+
+/** Finds out what became of a call that a crash has cut: only its service can know. */
+export type Recover = (call: {
+  readonly service: string;
+  readonly session: string;
+  readonly n: bigint;
+}) => Promise<Recovered>;
+
 /** Money that came in, as the wallet reports it. */
 export interface Payment {
   /** 32 bytes, hex. */
@@ -62,15 +83,32 @@ export interface Payment {
   readonly cursor: bigint;
 }
 
+/** A refund that is asked for; who asks was checked. */
+export type RefundRequest = Pick<Refund, 'session' | 'paymentHash' | 'invoice' | 'amountMsat'>;
+
+/** Room for one more session, until it is opened or given up. */
+export interface Room {
+  leave(): void;
+}
+
 /** What became of a payment; `exists`: it was booked before. */
 export type Received = 'credited' | 'exists' | 'unattributed';
 
 /** The books of one host. Methods reject with Fault `HOST_BROKEN` after a failed commit. */
 export interface Books {
+  /** What the host has set. */
+  readonly limits: BooksLimits;
+  /**
+   * From now on this is asked before a cut call is answered `CALL_OUTCOME_UNKNOWN`. What was done
+   * is charged and answered, what was not done is run; each if the credit still pays for it.
+   */
+  recoverWith(recover: Recover): void;
   /** Opens a session durably; the same set-up message gets the session that it opened before. */
   open(terms: SessionTerms): Promise<Session>;
   /** A session by its id (hex). */
   session(session: string): Promise<Session | undefined>;
+  /** A session that is in memory. Undefined says nothing: ask `session`. */
+  sessionNow(session: string): HeldSession | undefined;
   /** A session by the hash of its set-up message (hex). */
   sessionBySetup(setup: string): Promise<Session | undefined>;
   /** Unpaid sessions whose invoice can still be paid. */
@@ -85,9 +123,37 @@ export interface Books {
   /**
    * Admits a call, in order of precedence of refusals: SESSION_UNKNOWN, SESSION_UNPAID,
    * CALL_FORGOTTEN, CALL_WINDOW, CALL_CONFLICT, (repeats and reruns are admitted here, even after
-   * expiry), CALL_OUTCOME_UNKNOWN, CALL_RERUNS, SESSION_EXPIRED, SESSION_EXHAUSTED, CALL_BUSY.
+   * expiry), CALL_OUTCOME_UNKNOWN, CALL_RERUNS, SESSION_EXPIRED, SESSION_EXHAUSTED, CALL_BUSY,
+   * CALL_BUDGET.
    */
   admit(session: string, call: CallRequest, effect: Effect): Promise<Admission>;
+  /** `admit` without a promise where nothing is to be waited for; its faults are thrown at once. */
+  admitNow(session: string, call: CallRequest, effect: Effect): Admission | Promise<Admission>;
+  /**
+   * Sets a refund aside, durably; the same request gets the refund as it is now.
+   * @throws Fault `REFUND_HASH_USED`, `SESSION_UNPAID`, `REFUND_DUST`, `REFUND_EXCEEDS`,
+   * `REFUND_EARLY`, `REFUND_BUSY`
+   */
+  refund(request: RefundRequest): Promise<Refund>;
+  /** A refund was paid, or failed for certain: its money leaves, or is credit again. Once. */
+  refundEnded(paymentHash: string, end: RefundEnd): Promise<Refund>;
+  /** A refund by its payment hash. */
+  refundOf(paymentHash: string): Promise<Refund | undefined>;
+  /** Refunds that were set aside and have not ended, oldest first. */
+  openRefunds(): Promise<readonly Refund[]>;
+  /** What the refunds of a session have moved. */
+  refundTotals(session: string): Promise<RefundTotals>;
+  /**
+   * Asks for room under the caps before an invoice is made; leave it when the session is open or
+   * nothing came of it.
+   * @throws Fault `SETUP_PREPAID`, `SETUP_LIABILITY`
+   */
+  room(order: Order): Promise<Room>;
+  /**
+   * Moves the credit of sessions that expired before `beforeMs` to `expired`; gives how many. Those
+   * with a call or a refund under way are left for the next time.
+   */
+  expireCredit(beforeMs: UnixMs): Promise<number>;
   /** The balance sheet, including what is reserved right now. */
   sheet(): Promise<Sheet>;
   /** Waits for what is under way to be durable, then closes the store. */

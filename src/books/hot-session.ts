@@ -2,12 +2,15 @@
  * Sessions in memory: what is durable, what is true right now, and who waits for what.
  * @module
  */
+import { msat } from '../base/money/index.ts';
 import { reservedOf, type CallsImage, type SessionRow } from '../pay/ledger/index.ts';
 import type { StoredAnswer } from '../port/store/index.ts';
 import type { Answer } from './books.ts';
 
 /** An answer that is being made, for those who wait for it. */
 export interface Pending {
+  /** How many wait for it besides the one who runs it. */
+  joiners: number;
   readonly answer: Promise<Answer>;
   resolve(answer: Answer): void;
   reject(reason: unknown): void;
@@ -23,20 +26,58 @@ export interface HotSession {
   readonly pending: Map<bigint, Pending>;
   /** Answers of calls with effect once that go into the next commit. */
   toStore: StoredAnswer[];
+  /** What refunds are about to set aside: not credit any more, and not in the row yet. */
+  asideMsat: bigint;
   /** Things under way; while there are any, the session stays in memory. */
   pins: number;
 }
 
 /** A session as it was just read. */
 export function hotSession(row: SessionRow): HotSession {
-  return { row, calls: row.calls, pending: new Map(), toStore: [], pins: 0 };
+  return { row, calls: row.calls, pending: new Map(), toStore: [], asideMsat: 0n, pins: 0 };
 }
 
-/** A pending answer; if nobody joins, its failure is nobody's loss. */
+/** The row as calls and refunds have to see it: what a refund is about to take is gone. */
+export function rowNow({ row, asideMsat }: HotSession): SessionRow {
+  if (asideMsat === 0n) return row;
+  const debitsPendingMsat = msat(row.counters.debitsPendingMsat + asideMsat);
+  return { ...row, counters: { ...row.counters, debitsPendingMsat } };
+}
+
+/** A pending answer; if nobody joins, its failure is nobody's loss and no promise is made. */
 export function pendingAnswer(): Pending {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  promise.catch(() => undefined);
-  return { answer: promise, resolve, reject };
+  return new LazyAnswer();
+}
+
+class LazyAnswer implements Pending {
+  joiners = 0;
+  #outcome: { readonly answer: Answer } | { readonly reason: unknown } | undefined;
+  #joined: PromiseWithResolvers<Answer> | undefined;
+
+  get answer(): Promise<Answer> {
+    if (this.#joined === undefined) {
+      this.#joined = Promise.withResolvers<Answer>();
+      this.#joined.promise.catch(() => undefined);
+      this.#tell();
+    }
+    return this.#joined.promise;
+  }
+
+  resolve(answer: Answer): void {
+    this.#outcome ??= { answer };
+    this.#tell();
+  }
+
+  reject(reason: unknown): void {
+    this.#outcome ??= { reason };
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#outcome === undefined || this.#joined === undefined) return;
+    if ('answer' in this.#outcome) this.#joined.resolve(this.#outcome.answer);
+    else this.#joined.reject(this.#outcome.reason);
+  }
 }
 
 /** What a session holds in memory beyond what the stored row says; negative after a release. */

@@ -1,4 +1,16 @@
 /** Books: every promise about money is kept here. @module */
-export type { Admission, Answer, Books, Payment, Received, Session } from './books.ts';
+export type {
+  Admission,
+  Answer,
+  Books,
+  HeldSession,
+  Payment,
+  Received,
+  Recover,
+  Recovered,
+  RefundRequest,
+  Room,
+  Session,
+} from './books.ts';
 export { BOOKS_LIMITS, type BooksLimits } from './limits.ts';
 export { openBooks, type BooksOptions } from './open-books.ts';

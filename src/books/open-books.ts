@@ -2,28 +2,47 @@
  * Opens the books of a host over its store.
  * @module
  */
-import { fromHex, u64 } from '../base/bytes/index.ts';
-import { Fault } from '../base/fault/index.ts';
+import { fromHex, u64Value } from '../base/bytes/index.ts';
+import { Fault, type FaultDetail } from '../base/fault/index.ts';
+import { ZERO_MSAT } from '../base/money/index.ts';
 import type { Log } from '../base/log/index.ts';
 import { unixMs, type Clock, type UnixMs } from '../base/time/index.ts';
 import {
+  creditOf,
   recoverCalls,
   sessionAccount,
   stateOf,
   withReserved,
   type CallRequest,
+  type CallsImage,
   type Effect,
+  type Refund,
+  type RefundEnd,
+  type SessionRow,
+  type SessionState,
   type SessionTerms,
   type Sheet,
   type Transfer,
 } from '../pay/ledger/index.ts';
-import type { GroupRefusal, HostStore } from '../port/store/index.ts';
+import type { GroupRefusal, HostStore, RefundTotals } from '../port/store/index.ts';
 import { admitCall, type AdmitContext } from './admit.ts';
 import { AnswerFifo } from './answers.ts';
-import type { Admission, Books, Payment, Received, Session } from './books.ts';
-import { HotSessions, unstoredMsat, type HotSession } from './hot-session.ts';
-import { BOOKS_LIMITS, type BooksLimits } from './limits.ts';
-import { UnpaidSessions } from './unpaid.ts';
+import type {
+  Admission,
+  Books,
+  HeldSession,
+  Payment,
+  Received,
+  Recover,
+  RefundRequest,
+  Room,
+  Session,
+} from './books.ts';
+import { WorkBudget } from './budget.ts';
+import { HotSessions, rowNow, unstoredMsat, type HotSession } from './hot-session.ts';
+import { BOOKS_LIMITS, MAX_EXPIRED, type BooksLimits } from './limits.ts';
+import { Refunds, type RefundContext } from './refunds.ts';
+import { UnpaidSessions, type Order } from './unpaid.ts';
 import { Writer } from './writer.ts';
 
 /** What the books need. */
@@ -56,7 +75,26 @@ export async function openBooks(options: BooksOptions): Promise<Books> {
     log.warn('calls were cut by a crash; they are not charged', { count: started.length });
   }
   const unpaid = new UnpaidSessions(await store.unpaidSessions(clock.now()));
-  return new HostBooks(options, unpaid, await store.walletCursor());
+  const books = new HostBooks(options, {
+    unpaid,
+    cursor: await store.walletCursor(),
+    refunds: await store.openRefunds(),
+    owedMsat: owedOf(await store.sheet()),
+  });
+  for (const paymentHash of await store.attributable()) await books.attribute(paymentHash);
+  return books;
+}
+
+/** What the books are opened with. */
+interface Opened {
+  readonly unpaid: UnpaidSessions;
+  readonly cursor: bigint;
+  readonly refunds: readonly Refund[];
+  readonly owedMsat: bigint;
+}
+
+function owedOf({ creditMsat, reservedMsat, refundingMsat }: Sheet): bigint {
+  return creditMsat + reservedMsat + refundingMsat;
 }
 
 class HostBooks implements Books {
@@ -68,16 +106,22 @@ class HostBooks implements Books {
   readonly #loading = new Map<string, Promise<boolean>>();
   readonly #unpaid: UnpaidSessions;
   readonly #admit: AdmitContext;
+  readonly limits: BooksLimits;
+  readonly #refunds: Refunds;
+  /** What sessions held when the books were opened; the writer counts from there. */
+  readonly #openedOwedMsat: bigint;
   #cursor: bigint;
   #latestMs = unixMs(0);
   #closed = false;
 
   constructor(
-    { store, clock, log, limits, onBroken }: BooksOptions,
-    unpaid: UnpaidSessions,
-    cursor: bigint,
+    { store, clock, log, limits: set, onBroken }: BooksOptions,
+    { unpaid, cursor, refunds, owedMsat }: Opened,
   ) {
-    const { hotSessions, answerBytes } = { ...BOOKS_LIMITS, ...limits };
+    const limits = { ...BOOKS_LIMITS, ...set };
+    const { hotSessions, answerBytes } = limits;
+    this.limits = limits;
+    this.#openedOwedMsat = owedMsat;
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
@@ -90,7 +134,22 @@ class HostBooks implements Books {
       onBroken?.(fault);
     });
     const answers = new AnswerFifo(answerBytes);
-    this.#admit = { store, writer: this.#writer, answers, check: () => this.#check() };
+    const budget = new WorkBudget(limits);
+    const monotonicMs = (): number => clock.monotonicMs();
+    const writer = this.#writer;
+    this.#admit = { store, writer, answers, budget, monotonicMs, check: () => this.#check() };
+    const context: RefundContext = {
+      store,
+      writer,
+      limits,
+      with: (session, use) => this.#with(session, use, unknownSession),
+      now: () => this.#now(),
+    };
+    this.#refunds = new Refunds(context, refunds);
+  }
+
+  recoverWith(recover: Recover): void {
+    this.#admit.recover = recover;
   }
 
   async open(terms: SessionTerms): Promise<Session> {
@@ -100,7 +159,11 @@ class HostBooks implements Books {
     this.#check();
     this.#unpaid.add(terms);
     const { code } = await this.#writer.group({ open: terms });
-    if (code === 'ok') return this.#with(terms.session, toSession, invariantDeleted);
+    if (code === 'ok') {
+      // It may have been paid before it was here.
+      await this.attribute(terms.paymentHash);
+      return this.#with(terms.session, toSession, invariantDeleted);
+    }
     this.#unpaid.delete(terms.session);
     const other = code === 'setup_exists' ? await this.sessionBySetup(terms.setup) : undefined;
     if (other === undefined) throw openFault(code);
@@ -109,6 +172,12 @@ class HostBooks implements Books {
 
   async session(session: string): Promise<Session | undefined> {
     return this.#with(session, toSession, () => undefined);
+  }
+
+  sessionNow(session: string): HeldSession | undefined {
+    this.#check();
+    const hot = this.#hot.get(session);
+    return hot && new Held(hot);
   }
 
   async sessionBySetup(setup: string): Promise<Session | undefined> {
@@ -125,7 +194,11 @@ class HostBooks implements Books {
     this.#check();
     const row = await this.#store.sessionByPaymentHash(payment.paymentHash);
     this.#check();
-    if (row === undefined) return this.#receive(payment, undefined);
+    if (row === undefined) {
+      const outcome = await this.#receive(payment, undefined);
+      // Its session may have been opened meanwhile.
+      return (await this.attribute(payment.paymentHash)) ? 'credited' : outcome;
+    }
     // In memory first: its version changes with the payment.
     return this.#with(row.terms.session, (hot) => this.#receive(payment, hot), invariantDeleted);
   }
@@ -135,12 +208,77 @@ class HostBooks implements Books {
   }
 
   async admit(session: string, request: CallRequest, effect: Effect): Promise<Admission> {
+    return this.admitNow(session, request, effect);
+  }
+
+  admitNow(session: string, request: CallRequest, effect: Effect): Admission | Promise<Admission> {
     checkRequest(request);
-    const admit = (hot: HotSession): Promise<Admission> =>
+    const admit = (hot: HotSession): Admission | Promise<Admission> =>
       admitCall(this.#admit, { hot, request, effect }, this.#now());
-    return this.#with(session, admit, () => {
-      throw new Fault('SESSION_UNKNOWN');
-    });
+    this.#check();
+    const held = this.#hot.get(session);
+    if (held !== undefined) return admit(held);
+    return this.#with(session, admit, unknownSession);
+  }
+
+  refund(request: RefundRequest): Promise<Refund> {
+    this.#check();
+    return this.#refunds.ask(request);
+  }
+
+  refundEnded(paymentHash: string, end: RefundEnd): Promise<Refund> {
+    this.#check();
+    return this.#refunds.end(paymentHash, end);
+  }
+
+  refundOf(paymentHash: string): Promise<Refund | undefined> {
+    this.#check();
+    return this.#store.refund(paymentHash);
+  }
+
+  openRefunds(): Promise<readonly Refund[]> {
+    this.#check();
+    return this.#store.openRefunds();
+  }
+
+  refundTotals(session: string): Promise<RefundTotals> {
+    this.#check();
+    return this.#store.refundTotals(session);
+  }
+
+  async room(order: Order): Promise<Room> {
+    this.#check();
+    const { payer, totalMsat } = order;
+    const leave = this.#unpaid.order(order);
+    try {
+      // What is unpaid is counted before what is paid: what changes sides meanwhile counts twice.
+      const openMsat = this.#unpaid.totalMsat(this.#now(), payer);
+      const { maxPrepaidMsat, maxLiabilityMsat } = this.limits;
+      const prepaidMsat = openMsat + (await this.#store.prepaidMsat(payer));
+      if (totalMsat > ZERO_MSAT && prepaidMsat > maxPrepaidMsat) {
+        throw new Fault('SETUP_PREPAID', capFacts(prepaidMsat - totalMsat, maxPrepaidMsat));
+      }
+      const owedMsat = this.#openedOwedMsat + this.#writer.owedMsat;
+      if (
+        totalMsat > ZERO_MSAT &&
+        owedMsat + this.#unpaid.totalMsat(this.#now()) > maxLiabilityMsat
+      ) {
+        throw new Fault('SETUP_LIABILITY');
+      }
+      return { leave };
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async expireCredit(beforeMs: UnixMs): Promise<number> {
+    this.#check();
+    const sessions = await this.#store.expiredSessions(beforeMs, MAX_EXPIRED);
+    const expired = sessions.map((session) =>
+      this.#with(session, (hot) => this.#expire(hot, beforeMs), invariantDeleted),
+    );
+    return (await Promise.all(expired)).filter(Boolean).length;
   }
 
   async sheet(): Promise<Sheet> {
@@ -159,6 +297,47 @@ class HostBooks implements Books {
     await this.#writer.idle();
     this.#rejectPending(new Fault('HOST_STOPPING'));
     await this.#store.close();
+  }
+
+  /** Credits a payment to the session that it was for, if it was unattributed until now. */
+  async attribute(paymentHash: string): Promise<boolean> {
+    const payment = await this.#store.transfer(paymentHash);
+    if (payment?.credit !== 'unattributed') return false;
+    const row = await this.#store.sessionByPaymentHash(paymentHash);
+    if (row === undefined) return false;
+    const { session } = row.terms;
+    const transfer: Transfer = {
+      ...payment,
+      id: `attribute:${paymentHash}`,
+      debit: 'unattributed',
+      credit: sessionAccount(session),
+      reason: 'attribute',
+    };
+    return this.#with(session, (hot) => this.#attribute(transfer, hot), invariantDeleted);
+  }
+
+  async #attribute(transfer: Transfer, hot: HotSession): Promise<boolean> {
+    const { code } = await this.#writer.group({ transfers: [transfer] }, hot);
+    if (stateOf(hot.row, hot.calls).paid) this.#unpaid.delete(hot.row.terms.session);
+    return code === 'ok';
+  }
+
+  async #expire(hot: HotSession, beforeMs: UnixMs): Promise<boolean> {
+    const { session, expiresAtMs } = hot.row.terms;
+    const amountMsat = creditOf(rowNow(hot), hot.calls);
+    if (hot.pins > 0 || this.#refunds.isOpen(session)) return false;
+    if (amountMsat === ZERO_MSAT || expiresAtMs >= beforeMs) return false;
+    const transfer: Transfer = {
+      id: `expire:${session}:${hot.row.version}`,
+      kind: 'posted',
+      debit: sessionAccount(session),
+      credit: 'expired',
+      amountMsat,
+      reason: 'expire',
+      atMs: this.#now(),
+    };
+    const { code } = await this.#writer.group({ transfers: [transfer] }, hot, amountMsat);
+    return code === 'ok';
   }
 
   async #receive(payment: Payment, hot: HotSession | undefined): Promise<Received> {
@@ -237,8 +416,37 @@ class HostBooks implements Books {
   }
 }
 
-function toSession({ row, calls }: HotSession): Session {
-  return { terms: row.terms, state: stateOf(row, calls) };
+function toSession(hot: HotSession): Session {
+  return { terms: hot.row.terms, state: stateOf(rowNow(hot), hot.calls) };
+}
+
+function capFacts(prepaidMsat: bigint, capMsat: bigint): FaultDetail {
+  return { prepaidMsat: `${prepaidMsat}`, capMsat: `${capMsat}` };
+}
+
+/** Rows and calls are never changed in place: what is held is what was true then. */
+class Held implements HeldSession {
+  readonly terms: SessionTerms;
+  readonly #row: SessionRow;
+  readonly #calls: CallsImage;
+
+  constructor(hot: HotSession) {
+    this.terms = hot.row.terms;
+    this.#row = rowNow(hot);
+    this.#calls = hot.calls;
+  }
+
+  get paid(): boolean {
+    return this.#row.counters.creditsPostedMsat >= this.terms.totalMsat;
+  }
+
+  get state(): SessionState {
+    return stateOf(this.#row, this.#calls);
+  }
+}
+
+function unknownSession(): never {
+  throw new Fault('SESSION_UNKNOWN');
 }
 
 function invariantDeleted(): never {
@@ -258,10 +466,13 @@ function receipt(payment: Payment, hot: HotSession | undefined): Transfer {
   };
 }
 
+const DIGEST = /^[0-9a-f]{32}$/;
+
 /** @throws Fault `BYTES_LENGTH`, `BYTES_MALFORMED`: such numbers could not be stored */
 function checkRequest({ n, done, digest }: CallRequest): void {
-  u64(n);
-  u64(done);
+  u64Value(n);
+  u64Value(done);
+  if (DIGEST.test(digest)) return;
   if (fromHex(digest, 'digest').length !== 16) throw new Fault('BYTES_LENGTH', { name: 'digest' });
 }
 

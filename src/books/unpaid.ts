@@ -1,36 +1,56 @@
 /**
- * Sessions whose invoice is not paid yet. Bounded by whoever opens them: the host stops at a
- * number.
+ * Sessions whose invoice is not paid yet, and set-ups that are about to open one. Bounded by
+ * whoever opens them: the host stops at a number.
  * @module
  */
 import type { UnixMs } from '../base/time/index.ts';
-import { ZERO_MSAT } from '../base/money/index.ts';
+import { ZERO_MSAT, addMsat, type Msat } from '../base/money/index.ts';
 import type { SessionTerms } from '../pay/ledger/index.ts';
 import type { UnpaidSession } from '../port/store/index.ts';
 
+/** An order that nobody has to pay yet. */
+export type Order = Pick<SessionTerms, 'payer' | 'totalMsat'>;
+
 /** Who may still pay. */
 export class UnpaidSessions {
-  readonly #payByMs: Map<string, UnixMs>;
+  readonly #open: Map<string, UnpaidSession>;
+  readonly #orders = new Set<Order>();
 
   constructor(sessions: readonly UnpaidSession[]) {
-    this.#payByMs = new Map(sessions.map(({ session, payByMs }) => [session, payByMs]));
+    this.#open = new Map(sessions.map((unpaid) => [unpaid.session, unpaid]));
   }
 
   /** Adds a new session, unless it costs nothing. */
-  add({ session, payByMs, totalMsat }: SessionTerms): void {
-    if (totalMsat > ZERO_MSAT) this.#payByMs.set(session, payByMs);
+  add(terms: SessionTerms): void {
+    if (terms.totalMsat > ZERO_MSAT) this.#open.set(terms.session, terms);
   }
 
   /** It is paid, or was not opened. */
   delete(session: string): void {
-    this.#payByMs.delete(session);
+    this.#open.delete(session);
+  }
+
+  /** An order counts until its session does; the result ends that. */
+  order(order: Order): () => void {
+    this.#orders.add(order);
+    return () => void this.#orders.delete(order);
   }
 
   /** How many can still be paid; forgets the others. */
   count(nowMs: UnixMs): number {
-    for (const [session, payByMs] of this.#payByMs) {
-      if (payByMs <= nowMs) this.#payByMs.delete(session);
+    for (const { session, payByMs } of this.#open.values()) {
+      if (payByMs <= nowMs) this.#open.delete(session);
     }
-    return this.#payByMs.size;
+    return this.#open.size;
+  }
+
+  /** What can still come in by them: all, or of one payer. */
+  totalMsat(nowMs: UnixMs, payer?: string): Msat {
+    this.count(nowMs);
+    let total = ZERO_MSAT;
+    for (const order of [...this.#open.values(), ...this.#orders]) {
+      if (payer === undefined || order.payer === payer) total = addMsat(total, order.totalMsat);
+    }
+    return total;
   }
 }

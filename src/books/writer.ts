@@ -4,12 +4,13 @@
  * @module
  */
 import { Fault, asFault } from '../base/fault/index.ts';
-import { imageOf } from '../pay/ledger/index.ts';
+import { heldMsat, imageOf } from '../pay/ledger/index.ts';
 import type { CommitGroup, GroupResult, HostStore } from '../port/store/index.ts';
 import type { HotSession } from './hot-session.ts';
 import { MAX_COMMIT_JOBS } from './limits.ts';
 
-interface Waiting<T> {
+/** Who waits for a commit. */
+export interface Waiting<T> {
   resolve(value: T): void;
   reject(reason: Fault): void;
 }
@@ -17,6 +18,7 @@ interface Waiting<T> {
 interface Job extends Waiting<GroupResult> {
   readonly group: CommitGroup;
   readonly hot: HotSession | undefined;
+  readonly asideMsat: bigint;
 }
 
 /** The only one who writes to the store. */
@@ -29,6 +31,7 @@ export class Writer {
   readonly #reads: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
   #broken: Fault | undefined;
+  #owedMsat = 0n;
 
   constructor(store: HostStore, onBroken: (fault: Fault) => void) {
     this.#store = store;
@@ -40,29 +43,40 @@ export class Writer {
     return this.#broken;
   }
 
+  /** By how much all that sessions hold has changed since this writer began. */
+  get owedMsat(): bigint {
+    return this.#owedMsat;
+  }
+
   /** Writes the calls of a session as they are when the commit starts; resolves once durable. */
   image(hot: HotSession): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#broken !== undefined) return reject(this.#broken);
-      const waiting = this.#dirty.get(hot) ?? [];
-      waiting.push({ resolve, reject });
-      if (waiting.length === 1) {
-        this.#dirty.set(hot, waiting);
-        hot.pins++;
-      }
-      this.#start();
-    });
+    return new Promise((resolve, reject) => this.imageThen(hot, { resolve, reject }));
+  }
+
+  /** `image` without a promise. */
+  imageThen(hot: HotSession, one: Waiting<void>): void {
+    if (this.#broken !== undefined) return one.reject(this.#broken);
+    const waiting = this.#dirty.get(hot);
+    if (waiting === undefined) {
+      this.#dirty.set(hot, [one]);
+      hot.pins++;
+    } else waiting.push(one);
+    this.#start();
   }
 
   /**
    * Writes a group after the images; resolves with its result once durable. A session that it
-   * touches must be in memory and be given as `hot`, except one that it opens.
+   * touches must be in memory and be given as `hot`, except one that it opens. From now until then
+   * `asideMsat` is no credit of it.
    */
-  group(group: CommitGroup, hot?: HotSession): Promise<GroupResult> {
+  group(group: CommitGroup, hot?: HotSession, asideMsat = 0n): Promise<GroupResult> {
     return new Promise((resolve, reject) => {
       if (this.#broken !== undefined) return reject(this.#broken);
-      this.#jobs.push({ group, hot, resolve, reject });
-      if (hot !== undefined) hot.pins++;
+      this.#jobs.push({ group, hot, asideMsat, resolve, reject });
+      if (hot !== undefined) {
+        hot.pins++;
+        hot.asideMsat += asideMsat;
+      }
       this.#start();
     });
   }
@@ -90,7 +104,9 @@ export class Writer {
     await Promise.resolve();
     while (this.#dirty.size + this.#jobs.length + this.#reads.length > 0) {
       for (const read of this.#reads.splice(0)) await read();
-      if (this.#dirty.size + this.#jobs.length > 0) await this.#commit();
+      if (this.#dirty.size + this.#jobs.length === 0) continue;
+      if (this.#store.gather !== undefined) await this.#store.gather();
+      await this.#commit();
     }
     // Without an await after the last look: whoever comes now starts it again.
     this.#running = undefined;
@@ -119,14 +135,26 @@ export class Writer {
       // We are the only writer, so the store cannot know better: something is broken.
       throw new Fault('STORE_FAILED', { reason: result?.code ?? 'a result is missing' });
     }
-    updateRow(hot, result);
+    this.#update(hot, result);
     for (const one of waiting) one.resolve();
   }
 
   #done(job: Job, result: GroupResult | undefined): void {
     if (result === undefined) throw new Fault('STORE_FAILED', { reason: 'a result is missing' });
-    if (job.hot !== undefined) updateRow(job.hot, result);
+    if (job.hot !== undefined) {
+      this.#update(job.hot, result);
+      job.hot.asideMsat -= job.asideMsat;
+    }
     job.resolve(result);
+  }
+
+  /** What was written is the row from now on: the next commit is made from it. */
+  #update(hot: HotSession, result: GroupResult): void {
+    hot.pins--;
+    for (const { numbers } of result.code === 'ok' ? result.touched : []) {
+      this.#owedMsat += heldMsat(numbers) - heldMsat(hot.row);
+      hot.row = { ...hot.row, ...numbers };
+    }
   }
 
   #break(fault: Fault, inCommit: readonly Waiting<never>[]): void {
@@ -139,25 +167,20 @@ export class Writer {
   }
 }
 
-/** What was written is the row from now on: the next commit is made from it. */
-function updateRow(hot: HotSession, result: GroupResult): void {
-  hot.pins--;
-  for (const { numbers } of result.code === 'ok' ? result.touched : []) {
-    hot.row = { ...hot.row, ...numbers };
-  }
-}
-
 /**
  * The calls of a session, the answers that go with them, and those that are not needed any more.
  */
 function imageGroup(hot: HotSession): CommitGroup {
   const { session } = hot.row.terms;
   const calls = imageOf(hot.calls);
+  const images = [{ session, version: hot.row.version, calls }];
+  const stored = hot.row.calls.entries.filter(
+    (entry) => entry.effect === 'once' && entry.kind === 'charged',
+  );
+  if (stored.length + hot.toStore.length === 0) return { images };
   const answers = hot.toStore.filter((answer) => answer.n >= calls.done);
   hot.toStore = [];
   const kept = new Set(calls.entries.map((entry) => entry.n));
-  const forget = hot.row.calls.entries
-    .filter((entry) => entry.kind === 'charged' && entry.effect === 'once' && !kept.has(entry.n))
-    .map(({ n }) => ({ session, n }));
-  return { images: [{ session, version: hot.row.version, calls }], answers, forget };
+  const forget = stored.filter((entry) => !kept.has(entry.n)).map(({ n }) => ({ session, n }));
+  return { images, answers, forget };
 }

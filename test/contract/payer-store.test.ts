@@ -155,3 +155,25 @@ test('processes of one profile never take the same number', async (t) => {
   assert.equal(all.length, 90);
   assert.equal(new Set(all).size, 90);
 });
+
+test('a refund is recorded once under its id and ends once', async () => {
+  const store = await memory();
+  const refund = {
+    id: 'r',
+    session: S,
+    invoice: 'lnbc1',
+    paymentHash: hex(4, 32),
+    amountMsat: msat(5),
+    askedAtMs: unixMs(6),
+  };
+  const asked = { ...refund, state: 'asked' };
+  assert.equal(await store.refund('r'), undefined);
+  assert.deepEqual(await store.insertRefund(refund), asked);
+  assert.deepEqual(await store.insertRefund({ ...refund, invoice: 'lnbc2' }), asked);
+  await assert.rejects(store.insertRefund({ ...refund, id: 'x'.repeat(65) }));
+  const failed = { ...asked, state: 'failed', reason: 'PAYMENT_NO_ROUTE' };
+  assert.deepEqual(await store.endRefund('r', 'failed', 'PAYMENT_NO_ROUTE'), failed);
+  assert.deepEqual(await store.endRefund('r', 'refunded'), failed);
+  assert.deepEqual(await store.refunds(S), [failed]);
+  assert.deepEqual(await store.refunds(hex(2, 16)), []);
+});

@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { msat } from '../../src/base/money/index.ts';
 import { unixMs } from '../../src/base/time/index.ts';
-import { isBalanced, newRow } from '../../src/pay/ledger/index.ts';
+import {
+  isBalanced,
+  newRow,
+  refundEndTransfers,
+  refundTransfers,
+  type Refund,
+} from '../../src/pay/ledger/index.ts';
 import { openHostStore, type CommitGroup, type HostStore } from '../../src/port/store/index.ts';
 import { calls, directory, entry, hex, receive, refund, terms } from './store-fixtures.ts';
 
@@ -153,7 +159,55 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(await code(store, { transfers: [receive(1, 1000n)] }), 'ok');
     assert.equal(await code(store, { transfers: [receive(3, 999n)] }), 'ok');
     const found = await store.unpaidSessions(unixMs(1002));
-    assert.deepEqual(found, [{ session: hex(3, 16), payByMs: 1003 }]);
+    const [payer, totalMsat] = [hex(5, 32), msat(1000)];
+    assert.deepEqual(found, [{ session: hex(3, 16), payByMs: 1003, payer, totalMsat }]);
+  },
+
+  'a refund goes with its transfers, ends with theirs, and is there after a reopening': async (
+    store,
+    reopen,
+  ) => {
+    await open(store, 1);
+    await code(store, { transfers: [receive(1, 100_000n)] });
+    const asked: Refund = {
+      paymentHash: hex(77, 32),
+      session: hex(1, 16),
+      invoice: 'lnbc1',
+      amountMsat: msat(50_000),
+      feeLimitMsat: msat(1000),
+      askedAtMs: unixMs(9),
+      state: 'refunding',
+      feeMsat: msat(0),
+    };
+    const set = { refund: asked, transfers: refundTransfers(asked) };
+    assert.equal(await code(store, set), 'ok');
+    assert.equal(await code(store, set), 'exists', 'one hash, one refund');
+    assert.deepEqual(await store.openRefunds(), [asked]);
+    assert.equal(await store.prepaidMsat(hex(5, 32)), 100_000n);
+    assert.deepEqual(await store.expiredSessions(unixMs(9001), 10), [hex(1, 16)]);
+    const again = await reopen();
+    assert.deepEqual(await again.refund(hex(77, 32)), asked);
+    const end = { state: 'refunded', feeMsat: msat(7) } as const;
+    const transfers = refundEndTransfers(asked, end, unixMs(10));
+    const ended = { refundEnd: { paymentHash: asked.paymentHash, end }, transfers };
+    assert.equal(await code(again, ended), 'ok');
+    assert.deepEqual(await again.refund(hex(77, 32)), { ...asked, ...end });
+    assert.deepEqual(await again.openRefunds(), []);
+    assert.deepEqual(await again.refundTotals(hex(1, 16)), {
+      refundedMsat: 50_000n,
+      feesMsat: 7n,
+      lastAskedAtMs: 9,
+    });
+    assert.equal(await again.prepaidMsat(hex(5, 32)), 49_993n);
+    assert.deepEqual(await again.audit(), []);
+  },
+
+  'a payment whose session appeared later can be attributed': async (store) => {
+    const early = { ...receive(4, 5n), credit: 'unattributed' } as const;
+    await code(store, { transfers: [early] });
+    assert.deepEqual(await store.attributable(), []);
+    await open(store, 4);
+    assert.deepEqual(await store.attributable(), [hex(4, 32)]);
   },
 
   'all sessions are listed page by page, in order': async (store) => {
@@ -218,3 +272,11 @@ async function paid(store: HostStore, s: number): Promise<void> {
 function answer(s: number, n: bigint) {
   return { session: hex(s, 16), n, body: new Uint8Array([4, 5]), chargedMsat: msat(100) };
 }
+
+test('an audit finds a refund that was set aside without a row', async () => {
+  const store = await openHostStore({ file: ':memory:', thread: false });
+  await open(store, 1);
+  await code(store, { transfers: [receive(1, 100_000n), refund('refund:x', 1, 5n)] });
+  assert.deepEqual(await store.audit(), ['1 refunds were set aside without a row']);
+  await store.close();
+});

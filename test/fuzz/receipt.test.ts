@@ -22,6 +22,7 @@ const GOOD = printReceipt(
     paidMsat: msat(2000),
     servedMsat: msat(500),
     refundedMsat: msat(0),
+    refundFeesMsat: msat(0),
     creditMsat: msat(1500),
     servedCalls: 1,
     at: '2026-01-02T03:04:05.000Z',

@@ -32,6 +32,19 @@ const event: fc.Arbitrary<readonly [string, Event]> = fc.oneof(
   ),
   named('charge', 5, fc.nat(20), (world, index) => world.charge(index)),
   named('release', 3, fc.nat(20), (world, index) => world.release(index)),
+  named(
+    'refund',
+    4,
+    fc.tuple(session, fc.nat(6), fc.bigInt(1n, 9_500n)),
+    (world, [s, hash, amount]) => world.refund(s, hash, amount),
+  ),
+  named(
+    'end a refund',
+    4,
+    fc.tuple(fc.nat(6), fc.option(fc.bigInt(0n, 1_500n), { nil: undefined })),
+    (world, [hash, fee]) => world.endRefund(hash, fee),
+  ),
+  named('expire', 1, fc.nat(3), (world, days) => world.expire(days)),
   named('step', 10, fate, (world, what) => world.step(what)),
   named('crash', 1, fc.boolean(), (world, writes) => world.crash(writes)),
   named('clock', 1, fc.integer({ min: -5, max: 5 }), (world, days) => {

@@ -9,7 +9,12 @@ import { silentLog } from '../../src/base/log/index.ts';
 import { msat, type Msat } from '../../src/base/money/index.ts';
 import { unixMs, type Clock } from '../../src/base/time/index.ts';
 import { openBooks, type Admission, type Answer, type Books } from '../../src/books/index.ts';
-import { isBalanced, type Effect, type SessionTerms } from '../../src/pay/ledger/index.ts';
+import {
+  isBalanced,
+  type Effect,
+  type RefundEnd,
+  type SessionTerms,
+} from '../../src/pay/ledger/index.ts';
 import { GatedDisk, type Fate } from './gated-store.ts';
 
 /** A number as hex of so many bytes. */
@@ -34,6 +39,8 @@ interface Known {
   acknowledged: number;
   /** Digests under which it may have been started with effect once: a crash leaves it unknown. */
   readonly cut: Set<number>;
+  /** Digests under which a release was asked for: the number is dead then. */
+  readonly failed: Set<number>;
   /** It was started with effect once, and no release was asked for. */
   startedOnce: boolean;
 }
@@ -54,6 +61,8 @@ export class World {
   readonly runs: Run[] = [];
   readonly #known = new Map<string, Known>();
   readonly #acknowledgedMsat = new Map<number, bigint>();
+  /** How each refund ended, by its hash: what was once seen never changes. */
+  readonly #ended = new Map<string, string>();
   readonly #problems: unknown[] = [];
 
   private constructor(gated: GatedDisk) {
@@ -76,7 +85,7 @@ export class World {
       sleep: () => new Promise(() => undefined),
       timer: () => () => undefined,
     };
-    const limits = { hotSessions: 1, answerBytes: 1200 };
+    const limits = { hotSessions: 1, answerBytes: 1200, refundAfterMs: 0 };
     const onBroken = (): void => void this.broken++;
     this.broken = 0;
     this.books = await openBooks({ store, clock, log: silentLog, limits, onBroken });
@@ -116,11 +125,47 @@ export class World {
     );
   }
 
+  /** The spender asks for a refund; one hash may be asked for by several sessions. */
+  refund(s: number, hash: number, amount: bigint): void {
+    const paymentHash = refundHash(hash);
+    const request = { session: hex(s, 16), invoice: `invoice ${hash}`, paymentHash };
+    const asked = this.books
+      .refund({ ...request, amountMsat: msat(amount) })
+      .then(async (refund) => {
+        const stored = await this.gated.disk.refund(paymentHash);
+        assert.equal(stored?.session, refund.session, 'nothing is paid before it is set aside');
+        assert.equal(refund.amountMsat, amount);
+      });
+    this.#expect(asked, REFUSED_REFUNDS);
+  }
+
+  /** The wallet says how a refund ended; it may say something else later, or say it twice. */
+  async endRefund(hash: number, feeMsat: bigint | undefined): Promise<void> {
+    const paymentHash = refundHash(hash);
+    if ((await this.gated.disk.refund(paymentHash)) === undefined) return;
+    const end: RefundEnd =
+      feeMsat === undefined
+        ? { state: 'failed', reason: 'PAYMENT_NO_ROUTE' }
+        : { state: 'refunded', feeMsat: msat(feeMsat) };
+    const ended = this.books.refundEnded(paymentHash, end).then(({ state }) => {
+      assert.notEqual(state, 'refunding');
+      assert.equal(this.#ended.get(paymentHash) ?? state, state, 'it ends once');
+      this.#ended.set(paymentHash, state);
+    });
+    this.#expect(ended, []);
+  }
+
+  /** Credit of sessions that expired so many days ago is no longer owed. */
+  expire(days: number): void {
+    this.#expect(this.books.expireCredit(unixMs(Math.max(0, this.nowMs - days * DAY_MS))), []);
+  }
+
   /** Asks for a call; what is admitted to run waits in `runs`. */
   admit(request: Request, done: number, effect: Effect): void {
     const { s, n, d } = request;
     const before = this.known(request);
     const others = [...before.charging, ...before.cut, ...this.#running(request)];
+    const failed = new Set(before.failed);
     // From here on it may be started durably, and then be cut.
     if (effect === 'once') before.cut.add(d);
     const call = { n: BigInt(n), done: BigInt(done), digest: hex(d, 16) };
@@ -128,9 +173,10 @@ export class World {
       (admission) => this.#admitted(request, effect, admission),
       (error: unknown) => {
         if (!isFault(error)) throw error;
+        if (error.code === 'CALL_FAILED') assert.ok(failed.has(d), 'it had failed');
         if (error.code === 'CALL_CONFLICT') {
           assert.ok(
-            others.some((other) => other !== d),
+            [...others, ...failed].some((other) => other !== d),
             'a conflict has a cause',
           );
         }
@@ -166,6 +212,7 @@ export class World {
     if (admission.kind === 'rerun') return admission.failed(new Fault('SERVICE_FAILED'));
     const known = this.known(request);
     known.startedOnce = false;
+    known.failed.add(request.d);
     this.#expect(admission.release(new Fault('SERVICE_FAILED')), ['STORE_FAILED', 'HOST_BROKEN']);
   }
 
@@ -179,6 +226,9 @@ export class World {
       assert.ok(isBalanced(await this.books.sheet()), 'the sheet of the books is balanced');
     }
     for (const s of TOTALS.keys()) await this.#checkSession(s);
+    for (const [paymentHash, state] of this.#ended) {
+      assert.equal((await this.gated.disk.refund(paymentHash))?.state, state);
+    }
   }
 
   known({ s, n }: Request): Known {
@@ -187,6 +237,7 @@ export class World {
       charging: new Set<number>(),
       acknowledged: 0,
       cut: new Set<number>(),
+      failed: new Set<number>(),
       startedOnce: false,
     };
     this.#known.set(key, known);
@@ -259,6 +310,19 @@ export class World {
     });
   }
 }
+
+function refundHash(hash: number): string {
+  return hex(50_000 + hash, 32);
+}
+
+const REFUSED_REFUNDS = [
+  'SESSION_UNKNOWN',
+  'SESSION_UNPAID',
+  'REFUND_HASH_USED',
+  'REFUND_DUST',
+  'REFUND_EXCEEDS',
+  'REFUND_BUSY',
+];
 
 /** The terms of one of the three bundles. */
 export function termsOf(s: number): SessionTerms {

@@ -7,7 +7,14 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { toHex } from '../../base/bytes/index.ts';
 import { type Json } from '../../base/json/index.ts';
-import { askCode, callCode, requestDigest, requestHash, type CodeFields } from './index.ts';
+import {
+  askCode,
+  CallCodes,
+  callCode,
+  requestDigest,
+  requestHash,
+  type CodeFields,
+} from './index.ts';
 
 const KEY = new Uint8Array(32).fill(1);
 const FIELDS: CodeFields = {
@@ -115,4 +122,24 @@ test('a repeat is recognised by the first 16 bytes of the hash', () => {
     requestDigest(Uint8Array.from({ length: 32 }, (_, i) => i)),
     '000102030405060708090a0b0c0d0e0f',
   );
+});
+
+test('codes that are made with the session laid out beforehand are the same', () => {
+  const codes = new CallCodes(KEY, FIELDS.host, FIELDS.session);
+  for (const n of [0n, 1n, 2n ** 64n - 1n]) {
+    const fields = {
+      ...FIELDS,
+      n,
+      done: n,
+      salt: FIELDS.salt.map((byte) => byte ^ Number(n % 7n)),
+    };
+    assert.deepEqual(codes.code(fields, toHex(FIELDS.requestHash)), callCode(KEY, fields));
+  }
+  const hex = toHex(FIELDS.requestHash);
+  for (const hash of [hex.slice(2), `${hex}00`, hex.replace(/..$/, 'zz'), '']) {
+    assert.throws(() => codes.code(FIELDS, hash), { code: 'BYTES_LENGTH' });
+  }
+  const salt = FIELDS.salt.subarray(1);
+  assert.throws(() => codes.code({ ...FIELDS, salt }, hex), { code: 'BYTES_LENGTH' });
+  assert.throws(() => codes.code({ ...FIELDS, n: 2n ** 64n }, hex), { code: 'BYTES_LENGTH' });
 });

@@ -20,6 +20,7 @@ const FACTS: ReceiptFacts = {
   paidMsat: msat(2000),
   servedMsat: msat(500),
   refundedMsat: msat(0),
+  refundFeesMsat: msat(0),
   creditMsat: msat(1500),
   servedCalls: 1,
   at: '2026-01-02T03:04:05.000Z',
@@ -40,7 +41,7 @@ const TEXT = print(FACTS);
 
 test('a receipt is lines in a fixed order', () => {
   const lines = TEXT.split('\n');
-  assert.deepEqual(lines.slice(0, 11), [
+  assert.deepEqual(lines.slice(0, 12), [
     'tollcall receipt 1',
     `host: ${HOST.fingerprint}`,
     `session: ${FACTS.session}`,
@@ -49,11 +50,12 @@ test('a receipt is lines in a fixed order', () => {
     'paid-msat: 2000',
     'served-msat: 500',
     'refunded-msat: 0',
+    'refund-fees-msat: 0',
     'credit-msat: 1500',
     'served-calls: 1',
     'at: 2026-01-02T03:04:05.000Z',
   ]);
-  const names = lines.slice(11).map((line) => line.split(':', 1)[0]);
+  const names = lines.slice(12).map((line) => line.split(':', 1)[0]);
   assert.deepEqual(names, ['receipt-key', 'receipt-certificate', 'signature', '']);
 });
 
@@ -63,6 +65,7 @@ test('facts read back from their receipt', () => {
     paidMsat: amount,
     servedMsat: amount,
     refundedMsat: amount,
+    refundFeesMsat: amount,
     creditMsat: amount,
     servedCalls: fc.nat(),
     service: fc.stringMatching(/^[a-z][a-z0-9-]{0,63}$/),

@@ -22,7 +22,10 @@ export interface ReceiptFacts {
   readonly paymentHash: string;
   readonly paidMsat: Msat;
   readonly servedMsat: Msat;
+  /** Paid back, ever; the fees of routing it apart. */
   readonly refundedMsat: Msat;
+  readonly refundFeesMsat: Msat;
+  /** Free to be spent or refunded: not what is reserved or being refunded right now. */
   readonly creditMsat: Msat;
   readonly servedCalls: number;
   /** ISO 8601, UTC. */
@@ -47,6 +50,7 @@ const NAMES = [
   'paid-msat',
   'served-msat',
   'refunded-msat',
+  'refund-fees-msat',
   'credit-msat',
   'served-calls',
   'at',
@@ -68,6 +72,7 @@ export function printReceipt(
     'paid-msat': facts.paidMsat.toString(),
     'served-msat': facts.servedMsat.toString(),
     'refunded-msat': facts.refundedMsat.toString(),
+    'refund-fees-msat': facts.refundFeesMsat.toString(),
     'credit-msat': facts.creditMsat.toString(),
     'served-calls': facts.servedCalls.toString(),
     at: facts.at,
@@ -129,6 +134,7 @@ function factsOf(values: Readonly<Record<string, string>>): ReceiptFacts {
     paidMsat: parseMsat(value('paid-msat')),
     servedMsat: parseMsat(value('served-msat')),
     refundedMsat: parseMsat(value('refunded-msat')),
+    refundFeesMsat: parseMsat(value('refund-fees-msat')),
     creditMsat: parseMsat(value('credit-msat')),
     servedCalls: count(value('served-calls')),
     at: value('at'),

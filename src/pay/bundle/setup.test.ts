@@ -17,7 +17,7 @@ import {
   ephemeralPublic,
   member,
   messageHash,
-  offerBox,
+  quoteBox,
   orderBox,
   parseSetupReply,
   parseSetupRequest,
@@ -42,7 +42,7 @@ interface Sent {
   readonly request: SetupRequest;
   readonly payerSecret: Uint8Array;
   readonly ephemeral: Uint8Array;
-  readonly token: Uint8Array;
+  readonly grant: Uint8Array;
 }
 
 /** The payer's side: an order goes out. */
@@ -50,7 +50,7 @@ function order(seed: number): Sent {
   const random = seededRandom(seed);
   const payerSecret = random.bytes(32);
   const ephemeral = random.bytes(32);
-  const token = random.bytes(32);
+  const grant = random.bytes(32);
   const head = {
     protocol: BUNDLE_PROTOCOL,
     host: HOST.fingerprint,
@@ -59,13 +59,13 @@ function order(seed: number): Sent {
     wrapped: member(hostKey.wrap(payerSecret)),
   } as const;
   const box = orderBox(payerSecret, head);
-  const plain = utf8(JSON.stringify({ service: 'quotes', calls: 4, token: member(token) }));
+  const plain = utf8(JSON.stringify({ service: 'quotes', calls: 4, grant: member(grant) }));
   const request = { ...head, sealed: member(sealOnce(box.key, plain, box.associated)) };
-  return { request, payerSecret, ephemeral, token };
+  return { request, payerSecret, ephemeral, grant };
 }
 
 /** The host's side: opens the order, offers. */
-async function offer(value: Json): Promise<{ reply: SetupReply; key: Uint8Array; order: Json }> {
+async function quote(value: Json): Promise<{ reply: SetupReply; key: Uint8Array; order: Json }> {
   const random = seededRandom(99);
   const request = parseSetupRequest(value);
   const payerSecret = await HOST.unwrap(binaryMember(request.wrapped, 'wrapped'));
@@ -77,7 +77,7 @@ async function offer(value: Json): Promise<{ reply: SetupReply; key: Uint8Array;
     payerSecret,
     hostSecret,
     shared: sharedSecret(ephemeral, binaryMember(request.ephemeral, 'ephemeral', 32)),
-    token: binaryMember(order['token'], 'token', 32),
+    grant: binaryMember(order['grant'], 'grant', 32),
   };
   const setup = messageHash(request);
   const head = {
@@ -86,14 +86,14 @@ async function offer(value: Json): Promise<{ reply: SetupReply; key: Uint8Array;
     ephemeral: member(ephemeralPublic(ephemeral)),
     wrapped: member(peerKey(binaryMember(request.payer, 'payer')).wrap(hostSecret)),
   } as const;
-  const box = offerBox(secrets, head);
+  const box = quoteBox(secrets, head);
   const sealed = member(sealOnce(box.key, utf8('{"session":"s"}'), box.associated));
   const signature = member(await HOST.sign(replyStatement(setup, { ...head, sealed })));
   return { reply: { ...head, sealed, signature }, key: codeKey(secrets, head), order };
 }
 
-/** The payer's side again: checks the signature, then opens the offer. */
-async function accept(sent: Sent, value: Json): Promise<{ key: Uint8Array; offer: string }> {
+/** The payer's side again: checks the signature, then opens the quote. */
+async function accept(sent: Sent, value: Json): Promise<{ key: Uint8Array; quote: string }> {
   const reply = parseSetupReply(value);
   const statement = replyStatement(messageHash(sent.request), reply);
   assert.ok(hostKey.verify(statement, binaryMember(reply.signature, 'signature')), 'signature');
@@ -101,47 +101,47 @@ async function accept(sent: Sent, value: Json): Promise<{ key: Uint8Array; offer
     payerSecret: sent.payerSecret,
     hostSecret: await PAYER.unwrap(binaryMember(reply.wrapped, 'wrapped')),
     shared: sharedSecret(sent.ephemeral, binaryMember(reply.ephemeral, 'ephemeral', 32)),
-    token: sent.token,
+    grant: sent.grant,
   };
-  const box = offerBox(secrets, reply);
+  const box = quoteBox(secrets, reply);
   const plain = openOnce(box.key, binaryMember(reply.sealed, 'sealed'), box.associated);
-  return { key: codeKey(secrets, reply), offer: fromUtf8(plain, 'offer') };
+  return { key: codeKey(secrets, reply), quote: fromUtf8(plain, 'quote') };
 }
 
 test('both sides end with the same key, and nothing of it is on the wire', async () => {
   const sent = order(1);
-  const { reply, key, order: read } = await offer(parseJson(JSON.stringify(sent.request)));
-  assert.deepEqual(read, { service: 'quotes', calls: 4, token: member(sent.token) });
+  const { reply, key, order: read } = await quote(parseJson(JSON.stringify(sent.request)));
+  assert.deepEqual(read, { service: 'quotes', calls: 4, grant: member(sent.grant) });
   const accepted = await accept(sent, parseJson(JSON.stringify(reply)));
   assert.deepEqual(accepted.key, key);
-  assert.equal(accepted.offer, '{"session":"s"}');
+  assert.equal(accepted.quote, '{"session":"s"}');
   const wire = JSON.stringify([sent.request, reply]);
-  for (const secret of [key, sent.payerSecret, sent.ephemeral, sent.token]) {
+  for (const secret of [key, sent.payerSecret, sent.ephemeral, sent.grant]) {
     assert.ok(!wire.includes(member(secret)) && !wire.includes(toHex(secret)));
   }
 });
 
 test('another exchange has another key', async () => {
-  const keys = await Promise.all([1, 2].map(async (seed) => offer(order(seed).request)));
+  const keys = await Promise.all([1, 2].map(async (seed) => quote(order(seed).request)));
   assert.notDeepEqual(keys[0]!.key, keys[1]!.key);
 });
 
 test('the host refuses an order of which any member was changed', async () => {
   const { request } = order(3);
   for (const name of ['protocol', 'host', 'payer', 'ephemeral', 'wrapped', 'sealed'] as const) {
-    await assert.rejects(offer({ ...request, [name]: other(request[name]) }), REFUSED, name);
+    await assert.rejects(quote({ ...request, [name]: other(request[name]) }), REFUSED, name);
   }
 });
 
 test('an order for this host does not open when it names another one', async () => {
   const { request } = order(4);
   const elsewhere = { ...request, host: syncHostKeys(1).fingerprint };
-  await assert.rejects(offer(elsewhere), { code: 'BYTES_MALFORMED' });
+  await assert.rejects(quote(elsewhere), { code: 'BYTES_MALFORMED' });
 });
 
 test('the payer refuses a reply of which any member was changed', async () => {
   const sent = order(5);
-  const { reply } = await offer(sent.request);
+  const { reply } = await quote(sent.request);
   for (const name of ['protocol', 'ephemeral', 'wrapped', 'sealed', 'signature'] as const) {
     await assert.rejects(accept(sent, { ...reply, [name]: other(reply[name]) }), REFUSED, name);
   }
@@ -151,7 +151,7 @@ test('the payer refuses a reply of which any member was changed', async () => {
 
 test('a reply to another order does not fit, nor one that another host signed', async () => {
   const [mine, theirs] = [order(6), order(7)];
-  const { reply } = await offer(theirs.request);
+  const { reply } = await quote(theirs.request);
   await assert.rejects(accept(mine, reply), /signature/);
   const statement = replyStatement(messageHash(theirs.request), reply);
   const forged = member(await syncHostKeys(1).sign(statement));
@@ -164,15 +164,15 @@ test('the key depends on each of the four secrets and on the reply', () => {
     payerSecret: bytes(1),
     hostSecret: bytes(2),
     shared: bytes(3),
-    token: bytes(4),
+    grant: bytes(4),
   };
   const reply = { setup: 'ab', ephemeral: 'cd', wrapped: 'ef' };
-  const names = ['payerSecret', 'hostSecret', 'shared', 'token'] as const;
+  const names = ['payerSecret', 'hostSecret', 'shared', 'grant'] as const;
   const keys = [
     codeKey(secrets, reply),
     ...names.map((name) => codeKey({ ...secrets, [name]: bytes(9) }, reply)),
     ...Object.keys(reply).map((name) => codeKey(secrets, { ...reply, [name]: 'zz' })),
-    offerBox(secrets, reply).key,
+    quoteBox(secrets, reply).key,
     orderBox(secrets.payerSecret, order(1).request).key,
   ];
   assert.equal(new Set(keys.map(toHex)).size, keys.length);
@@ -180,7 +180,7 @@ test('the key depends on each of the four secrets and on the reply', () => {
 
 test('a message has all members, all texts, and nothing else', async () => {
   const { request } = order(8);
-  const { reply } = await offer(request);
+  const { reply } = await quote(request);
   const { sealed: _sealed, ...less } = request;
   const bad = [
     less,

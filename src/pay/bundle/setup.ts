@@ -42,8 +42,8 @@ export interface SetupRequest extends JsonObject {
 export interface SetupOrder extends JsonObject {
   readonly service: string;
   readonly calls: number;
-  /** The authorization token: 32 random bytes. */
-  readonly token: string;
+  /** The payer's share of the code key: 32 random bytes. */
+  readonly grant: string;
 }
 
 /** The second message, host to payer. */
@@ -54,14 +54,14 @@ export interface SetupReply extends JsonObject {
   readonly ephemeral: string;
   /** The host's 32-byte secret under RSA-OAEP (SHA-256) for the payer. */
   readonly wrapped: string;
-  /** `SetupOffer` as JSON, sealed. */
+  /** `SetupQuote` as JSON, sealed. */
   readonly sealed: string;
   /** RSA-SHA256 of the host over `replyStatement`. */
   readonly signature: string;
 }
 
 /** What the host offers in return. Amounts are decimal texts in millisatoshis. */
-export interface SetupOffer extends JsonObject {
+export interface SetupQuote extends JsonObject {
   readonly session: string;
   readonly service: string;
   readonly calls: number;
@@ -81,7 +81,7 @@ export interface SetupSecrets {
   readonly payerSecret: Uint8Array;
   readonly hostSecret: Uint8Array;
   readonly shared: Uint8Array;
-  readonly token: Uint8Array;
+  readonly grant: Uint8Array;
 }
 
 const REQUEST_TAG = utf8('tollcall/bundle/setup/1');
@@ -104,8 +104,8 @@ export function orderBox(
   };
 }
 
-/** The key that seals the offer, and what it is bound to. */
-export function offerBox(
+/** The key that seals the quote, and what it is bound to. */
+export function quoteBox(
   secrets: SetupSecrets,
   reply: Pick<SetupReply, 'setup' | 'ephemeral' | 'wrapped'>,
 ): { key: Uint8Array; associated: Uint8Array } {
@@ -119,7 +119,7 @@ export function codeKey(
   secrets: SetupSecrets,
   reply: Pick<SetupReply, 'setup' | 'ephemeral' | 'wrapped'>,
 ): Uint8Array {
-  return hkdf32(joined(secrets), sha256(offerBox(secrets, reply).associated), CODE_TAG);
+  return hkdf32(joined(secrets), sha256(quoteBox(secrets, reply).associated), CODE_TAG);
 }
 
 /** SHA-256 of the canonical form of a message. */
@@ -210,5 +210,5 @@ function objectOf(value: Json | undefined): JsonObject {
 }
 
 function joined(secrets: SetupSecrets): Uint8Array {
-  return concat(secrets.payerSecret, secrets.hostSecret, secrets.shared, secrets.token);
+  return concat(secrets.payerSecret, secrets.hostSecret, secrets.shared, secrets.grant);
 }

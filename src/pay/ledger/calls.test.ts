@@ -69,6 +69,7 @@ const MEMORY: CallsImage = {
     entry(6n, { kind: 'unknown', effect: 'once', amountMsat: msat(0) }),
     entry(7n, { effect: 'once' }),
     entry(8n, { reruns: 3 }),
+    entry(10n, { kind: 'failed', amountMsat: msat(0) }),
   ],
 };
 
@@ -117,6 +118,7 @@ test('each verdict, in order of precedence', () => {
     ['repeat', { n: 7n, nowMs: 100, calls: used }],
     ['rerun', { n: 5n, nowMs: 100, calls: used }],
     ['CALL_OUTCOME_UNKNOWN', { n: 6n, nowMs: 100, calls: used }],
+    ['CALL_FAILED', { n: 10n, nowMs: 100, calls: used }],
     ['CALL_RERUNS', { n: 8n, nowMs: 100, calls: used }],
     ['repeat', { n: 8n, answer: 'held' }],
     ['SESSION_EXPIRED', { n: 9n, nowMs: 100, calls: used }],
@@ -172,7 +174,8 @@ test('a released call leaves nothing; its number is free for any request', () =>
   } as const;
   const judged = judgeCall(input);
   assert.equal(entryOf(judged.calls, 0n)?.kind, 'started');
-  assert.deepEqual(releaseCall(judged.calls, 0n), NO_CALLS);
+  assert.deepEqual(releaseCall(judged.calls, 0n, false), NO_CALLS);
+  assert.equal(entryOf(releaseCall(judged.calls, 0n, true), 0n)?.kind, 'failed');
 });
 
 test('a call that ends after the payer declared it resolved is charged and leaves no entry', () => {
@@ -200,18 +203,18 @@ test('a crash turns started calls into unknown ones that hold no money', () => {
     entries: [
       entry(1n, { kind: 'started' }),
       ...MEMORY.entries,
-      entry(9n, { kind: 'started', effect: 'once' }),
+      entry(11n, { kind: 'started', effect: 'once' }),
     ],
   };
   const recovered = recoverCalls(calls);
-  assert.deepEqual(recovered.entries.map(({ n, kind }) => [n, kind]).at(-1), [9n, 'unknown']);
-  assert.equal(entryOf(recovered, 9n)?.amountMsat, 0n);
+  assert.deepEqual(recovered.entries.map(({ n, kind }) => [n, kind]).at(-1), [11n, 'unknown']);
+  assert.equal(entryOf(recovered, 11n)?.amountMsat, 0n);
   assert.equal(entryOf(recovered, 1n), undefined);
   assert.equal(recoverCalls(MEMORY), MEMORY);
 });
 
 test('only a running call ends, and a rerun that answered is the last one', () => {
   assert.throws(() => chargeCall(MEMORY, 5n), /invariant/);
-  assert.throws(() => releaseCall(MEMORY, 99n), /invariant/);
+  assert.throws(() => releaseCall(MEMORY, 99n, true), /invariant/);
   assert.equal(judge({ n: 5n, calls: rerunAnswered(MEMORY, 5n) }), 'CALL_RERUNS');
 });

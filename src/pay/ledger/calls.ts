@@ -18,6 +18,7 @@ export const CALL_REFUSALS = [
   'CALL_WINDOW',
   'CALL_CONFLICT',
   'CALL_OUTCOME_UNKNOWN',
+  'CALL_FAILED',
   'CALL_RERUNS',
   'SESSION_EXPIRED',
   'SESSION_EXHAUSTED',
@@ -79,6 +80,8 @@ function judgeKnown(input: CallInput, calls: CallsImage, entry: CallEntry): Judg
       return { kind: 'join', calls };
     case 'unknown':
       return refuse(calls, 'CALL_OUTCOME_UNKNOWN');
+    case 'failed':
+      return refuse(calls, 'CALL_FAILED');
     case 'charged': {
       const chargedMsat = entry.amountMsat;
       if (input.answer === 'held' || entry.effect === 'once')
@@ -88,6 +91,18 @@ function judgeKnown(input: CallInput, calls: CallsImage, entry: CallEntry): Judg
       return { kind: 'rerun', calls: tried, chargedMsat };
     }
   }
+}
+
+/**
+ * Judges a call again whose outcome was unknown, once it is known: it runs, or is charged, like a
+ * new one. It has to be `unknown`.
+ */
+export function resumeCall(input: CallInput): Judgement {
+  const { calls, request } = input;
+  if (entryOf(calls, request.n)?.kind !== 'unknown') {
+    throw new Error(`invariant: the outcome of call ${request.n} is unknown`);
+  }
+  return judgeNew(input, { ...calls, entries: without(calls, request.n) });
 }
 
 function judgeNew(input: CallInput, calls: CallsImage): Judgement {
@@ -100,7 +115,7 @@ function judgeNew(input: CallInput, calls: CallsImage): Judgement {
   const leftMsat = subMsat(subMsat(terms.totalMsat, calls.chargedMsat), reserved.msat);
   const priceMsat = nextShareMsat(leftMsat, callsLeft);
   // Money can be missing although calls are left: it was refunded.
-  if (priceMsat > creditOf(row, calls)) return refuse(calls, 'SESSION_EXHAUSTED');
+  if (priceMsat > creditOf(row, calls, reserved.msat)) return refuse(calls, 'SESSION_EXHAUSTED');
   if (reserved.calls >= MAX_RUNNING_CALLS) return refuse(calls, 'CALL_BUSY');
   const { n, digest } = request;
   const kind = effect === 'once' ? 'started' : 'reserved';
@@ -114,17 +129,22 @@ export function chargeCall(calls: CallsImage, n: bigint): CallsImage {
   const charged: CallEntry = { ...entry, kind: 'charged' };
   const entries = n < calls.done ? without(calls, n) : withEntry(calls, charged).entries;
   return {
-    ...calls,
     chargedMsat: addMsat(calls.chargedMsat, entry.amountMsat),
     chargedCalls: calls.chargedCalls + 1,
+    done: calls.done,
     entries,
   };
 }
 
-/** The call did not return: its reservation is credit again and nothing remains of it. */
-export function releaseCall(calls: CallsImage, n: bigint): CallsImage {
-  runningEntry(calls, n);
-  return { ...calls, entries: without(calls, n) };
+/**
+ * The call did not return: its reservation is credit again. Its number is dead: a message with it
+ * that comes late, or is sent again by somebody else, must not run what the payer was told had
+ * failed. With `trace` false nothing remains: the call was cut by us, and the payer sends it again.
+ */
+export function releaseCall(calls: CallsImage, n: bigint, trace: boolean): CallsImage {
+  const entry = runningEntry(calls, n);
+  if (!trace || n < calls.done) return { ...calls, entries: without(calls, n) };
+  return withEntry(calls, { ...entry, kind: 'failed', amountMsat: ZERO_MSAT });
 }
 
 /** A rerun returned the answer: there will be no other. */
@@ -148,8 +168,9 @@ export function recoverCalls(calls: CallsImage): CallsImage {
 }
 
 /** The entry of a number, if the session remembers one. */
-export function entryOf(calls: CallsImage, n: bigint): CallEntry | undefined {
-  return calls.entries.find((entry) => entry.n === n);
+export function entryOf({ entries }: CallsImage, n: bigint): CallEntry | undefined {
+  const entry = entries[placeOf(entries, n)];
+  return entry?.n === n ? entry : undefined;
 }
 
 function refuse(calls: CallsImage, code: CallRefusal): Judgement {
@@ -159,10 +180,13 @@ function refuse(calls: CallsImage, code: CallRefusal): Judgement {
 /** Forgets what the payer has resolved, except what still runs. */
 function withDone(calls: CallsImage, done: bigint): CallsImage {
   if (done <= calls.done) return calls;
-  const entries = calls.entries.filter(
-    (entry) => entry.n >= done || entry.kind === 'reserved' || entry.kind === 'started',
-  );
-  return { ...calls, done, entries };
+  const { chargedMsat, chargedCalls } = calls;
+  const at = placeOf(calls.entries, done);
+  const running = calls.entries
+    .slice(0, at)
+    .filter(({ kind }) => kind === 'reserved' || kind === 'started');
+  const entries = [...running, ...calls.entries.slice(at)];
+  return { chargedMsat, chargedCalls, done, entries };
 }
 
 function runningEntry(calls: CallsImage, n: bigint): CallEntry {
@@ -174,12 +198,25 @@ function runningEntry(calls: CallsImage, n: bigint): CallEntry {
 }
 
 function withEntry(calls: CallsImage, entry: CallEntry): CallsImage {
-  const entries = without(calls, entry.n);
-  const at = entries.findIndex((other) => other.n > entry.n);
-  entries.splice(at < 0 ? entries.length : at, 0, entry);
-  return { ...calls, entries };
+  const { chargedMsat, chargedCalls, done } = calls;
+  const at = placeOf(calls.entries, entry.n);
+  const entries = calls.entries.slice();
+  entries.splice(at, entries[at]?.n === entry.n ? 1 : 0, entry);
+  return { chargedMsat, chargedCalls, done, entries };
 }
 
-function without(calls: CallsImage, n: bigint): CallEntry[] {
-  return calls.entries.filter((entry) => entry.n !== n);
+function without({ entries }: CallsImage, n: bigint): CallEntry[] {
+  const at = placeOf(entries, n);
+  return entries[at]?.n === n ? entries.toSpliced(at, 1) : entries.slice();
+}
+
+/** Where a number stands, or would stand: entries are in the order of their numbers. */
+function placeOf(entries: readonly CallEntry[], n: bigint): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((entries[middle]?.n ?? n) < n) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -24,11 +24,23 @@ export {
   type TransferReason,
   type TransferRefusal,
 } from './transfer.ts';
+export {
+  REFUND_STATES,
+  refundEndTransfers,
+  refundFeeLimit,
+  refundTransfers,
+  refundableMsat,
+  setAsideMsat,
+  type Refund,
+  type RefundEnd,
+  type RefundState,
+} from './refund.ts';
 export { evaluateGroup, type GroupEvaluated } from './group.ts';
 export {
   NO_CALLS,
   decodeEntries,
   encodeEntries,
+  entriesNumbers,
   imageOf,
   reservedOf,
   type CallEntry,
@@ -39,12 +51,16 @@ export {
   IMAGE_REFUSALS,
   accountOfRow,
   checkImage,
+  checkImageNumbers,
   creditOf,
   foldOf,
+  heldMsat,
   newRow,
   stateOf,
+  type ImageNumbers,
   type ImageRefusal,
   type LedgerRow,
+  type NumbersRow,
   type SessionNumbers,
   type SessionRow,
 } from './row.ts';
@@ -56,6 +72,7 @@ export {
   recoverCalls,
   releaseCall,
   rerunAnswered,
+  resumeCall,
   type AnswerPlace,
   type CallInput,
   type CallRefusal,

@@ -80,6 +80,7 @@ test('what is not durable yet counts as reserved', () => {
     chargedCalls: 2,
     reservedMsat: 400n,
     reservedCalls: 1,
+    refundingMsat: msat(0),
     creditMsat: 200n,
     callsLeft: 0,
     paid: true,

@@ -2,8 +2,9 @@
  * The row of a session: its account, and the calls that were charged to it without a transfer each.
  * @module
  */
-import { ZERO_MSAT, subMsat, sumMsat, type Msat } from '../../base/money/index.ts';
+import { ZERO_MSAT, msat, subMsat, sumMsat, type Msat } from '../../base/money/index.ts';
 import type { UnixMs } from '../../base/time/index.ts';
+import { affordableCalls } from '../price/index.ts';
 import {
   ZERO_COUNTERS,
   availableMsat,
@@ -63,23 +64,42 @@ export function accountOfRow(row: SessionNumbers): Account {
 /** May `calls`, made from `version` of the row, be written over it? Undefined when it may. */
 export function checkImage(
   row: LedgerRow | undefined,
-  image: { readonly version: bigint; readonly calls: CallsImage },
+  { version, calls }: { readonly version: bigint; readonly calls: CallsImage },
 ): ImageRefusal | undefined {
   if (row === undefined) return 'session_unknown';
+  const entryCount = calls.entries.length;
+  return checkImageNumbers(row, { ...calls, version, entryCount, ...reservedOf(calls.entries) });
+}
+
+/** The numbers of an image, without its entries. */
+export interface ImageNumbers extends Omit<CallsImage, 'entries'> {
+  /** Of the row that it was made from. */
+  readonly version: bigint;
+  readonly entryCount: number;
+  /** What its running calls hold. */
+  readonly msat: Msat;
+  readonly calls: number;
+}
+
+/** What an image is checked against: all of a row but the entries. */
+export type NumbersRow = Omit<LedgerRow, 'calls'> & {
+  readonly calls: Omit<CallsImage, 'entries'>;
+};
+
+/** `checkImage` for who has counted the entries already. */
+export function checkImageNumbers(row: NumbersRow, image: ImageNumbers): ImageRefusal | undefined {
   if (row.version !== image.version) return 'version_stale';
-  const { calls } = image;
-  const before = row.calls;
+  const { calls: before, counters, terms } = row;
   const backwards =
-    calls.chargedMsat < before.chargedMsat ||
-    calls.chargedCalls < before.chargedCalls ||
-    calls.done < before.done;
+    image.chargedMsat < before.chargedMsat ||
+    image.chargedCalls < before.chargedCalls ||
+    image.done < before.done;
   if (backwards) return 'image_backwards';
-  if (calls.entries.length > MAX_ENTRIES) return 'image_too_large';
-  const reserved = reservedOf(calls.entries);
-  const tooMany = calls.chargedCalls + reserved.calls > row.terms.calls;
-  if (tooMany || calls.chargedMsat + reserved.msat > row.terms.totalMsat)
-    return 'image_over_bought';
-  if (availableMsat(accountOfRow({ ...row, calls })) < 0n) return 'image_overdraft';
+  if (image.entryCount > MAX_ENTRIES) return 'image_too_large';
+  const tooMany = image.chargedCalls + image.calls > terms.calls;
+  if (tooMany || image.chargedMsat + image.msat > terms.totalMsat) return 'image_over_bought';
+  const heldMsat = (image.chargedMsat - row.foldedMsat + image.msat) as Msat;
+  if (availableMsat({ ...counters, heldMsat }) < 0n) return 'image_overdraft';
   return undefined;
 }
 
@@ -110,24 +130,38 @@ export function stateOf(row: LedgerRow, calls: CallsImage = row.calls): SessionS
   const reservedMsat = sumMsat([subMsat(calls.chargedMsat, chargedMsat), running.msat]);
   const reservedCalls = calls.chargedCalls - chargedCalls + running.calls;
   const paid = counters.creditsPostedMsat >= terms.totalMsat;
+  const creditMsat = creditOf(row, calls, running.msat);
+  const leftMsat = msat(terms.totalMsat - calls.chargedMsat - running.msat);
+  const leftCalls = terms.calls - chargedCalls - reservedCalls;
   return {
     paidMsat: counters.creditsPostedMsat,
     chargedMsat,
     chargedCalls,
     reservedMsat,
     reservedCalls,
-    creditMsat: creditOf(row, calls),
-    callsLeft: paid ? terms.calls - chargedCalls - reservedCalls : 0,
+    refundingMsat: counters.debitsPendingMsat,
+    creditMsat,
+    callsLeft: paid ? affordableCalls(leftMsat, leftCalls, creditMsat) : 0,
     paid,
   };
 }
 
+/** What a session has that is not served and has not left: credit, reserved and refunding. */
+export function heldMsat({ counters, calls, foldedMsat }: SessionNumbers): bigint {
+  const unfolded = calls.chargedMsat - foldedMsat;
+  return counters.creditsPostedMsat - counters.debitsPostedMsat - unfolded;
+}
+
 /**
  * What a session can still spend.
+ * @param reservedMsat what its running calls hold, for who knows it already
  * @throws Fault `MONEY_RANGE` if it were negative: a broken invariant
  */
-export function creditOf(row: LedgerRow, calls: CallsImage): Msat {
-  const account = accountOfRow({ ...row, calls });
-  const out = sumMsat([account.debitsPostedMsat, account.debitsPendingMsat, account.heldMsat]);
-  return subMsat(account.creditsPostedMsat, out);
+export function creditOf(
+  { counters, foldedMsat }: LedgerRow,
+  calls: CallsImage,
+  reservedMsat: Msat = reservedOf(calls.entries).msat,
+): Msat {
+  const heldMsat = (calls.chargedMsat - foldedMsat + reservedMsat) as Msat;
+  return msat(availableMsat({ ...counters, heldMsat }));
 }

@@ -45,9 +45,13 @@ export interface SessionState {
   /** Held by calls under way. */
   readonly reservedMsat: Msat;
   readonly reservedCalls: number;
-  /** paid - charged - reserved - refunding - refunded. */
+  /** Set aside by refunds under way. */
+  readonly refundingMsat: Msat;
+  /** paid - charged - reserved - refunding - refunded - refund fees - expired. */
   readonly creditMsat: Msat;
-  /** calls bought - charged - reserved; zero while unpaid. */
+  /**
+   * calls bought - charged - reserved, as many of them as the credit pays for; zero while unpaid.
+   */
   readonly callsLeft: number;
   readonly paid: boolean;
 }

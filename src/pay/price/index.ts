@@ -2,6 +2,7 @@
 export { MAX_CALLS } from './limits.ts';
 export {
   SEED_PRICE,
+  affordableCalls,
   bundleTotalMsat,
   nextShareMsat,
   rootFloor,

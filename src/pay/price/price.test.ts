@@ -7,7 +7,14 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { isFault } from '../../base/fault/index.ts';
 import { MAX_MSAT, ZERO_MSAT, msat, subMsat } from '../../base/money/index.ts';
-import { MAX_CALLS, SEED_PRICE, bundleTotalMsat, nextShareMsat, rootFloor } from './index.ts';
+import {
+  MAX_CALLS,
+  SEED_PRICE,
+  affordableCalls,
+  bundleTotalMsat,
+  nextShareMsat,
+  rootFloor,
+} from './index.ts';
 
 test("the seed's curve is max(2000, 1000 times the root of the quantity)", () => {
   const table: readonly (readonly [calls: number, totalMsat: bigint])[] = [
@@ -76,5 +83,26 @@ test('the shares of a bundle add up to its total and differ by at most one milli
       assert.equal(left, ZERO_MSAT);
       assert.ok((shares.at(-1) ?? 0n) - (shares[0] ?? 0n) <= 1n);
     }),
+  );
+});
+
+test('a credit affords as many calls as can be paid from it one after the other', () => {
+  const bundle = fc.record({
+    left: fc.bigInt(0n, 5_000n).map(msat),
+    calls: fc.nat(60),
+    credit: fc.bigInt(0n, 6_000n).map(msat),
+  });
+  fc.assert(
+    fc.property(bundle, ({ left, calls, credit }) => {
+      let [leftMsat, creditMsat, paid] = [left, credit, 0];
+      while (paid < calls) {
+        const share = nextShareMsat(leftMsat, calls - paid);
+        if (share > creditMsat) break;
+        [leftMsat, creditMsat] = [msat(leftMsat - share), msat(creditMsat - share)];
+        paid++;
+      }
+      assert.equal(affordableCalls(left, calls, credit), paid);
+    }),
+    { numRuns: 500 },
   );
 });

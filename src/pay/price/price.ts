@@ -50,6 +50,22 @@ export function nextShareMsat(leftMsat: Msat, leftCalls: number): Msat {
   return mulDivFloor(leftMsat, 1n, checkedCalls(leftCalls));
 }
 
+/**
+ * How many of the calls left some credit pays for, if each costs its share: all of them unless
+ * money was refunded.
+ * @param leftMsat total - charged - reserved
+ * @param leftCalls calls bought - charged - reserved
+ */
+export function affordableCalls(leftMsat: Msat, leftCalls: number, creditMsat: Msat): number {
+  if (creditMsat >= leftMsat || leftCalls < 1) return leftCalls;
+  // The first shares are the quotient; as many as there is remainder, at the end, are one more.
+  const calls = BigInt(leftCalls);
+  const share = leftMsat / calls;
+  const low = calls - (leftMsat % calls);
+  if (creditMsat < low * share) return Number(creditMsat / share);
+  return Number(low + (creditMsat - low * share) / (share + 1n));
+}
+
 /** The largest whole number whose square is at most `value` (Newton, whole numbers only). */
 export function rootFloor(value: bigint): bigint {
   if (value < 0n) throw new Fault('MONEY_RANGE');

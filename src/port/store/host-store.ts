@@ -11,6 +11,8 @@ import type {
   AccountId,
   CallsImage,
   ImageRefusal,
+  Refund,
+  RefundEnd,
   SessionNumbers,
   SessionRow,
   SessionTerms,
@@ -43,6 +45,10 @@ export interface CommitGroup {
   readonly images?: readonly SessionImage[];
   /** Evaluated against the rows as they are; a session that they touch is folded first. */
   readonly transfers?: readonly Transfer[];
+  /** A new refund, `refunding`: goes with the transfers that set it aside. */
+  readonly refund?: Refund;
+  /** How a refund ended: goes with the transfers that end it. */
+  readonly refundEnd?: { readonly paymentHash: string; readonly end: RefundEnd };
   /** The wallet's position; a lower one than the stored one changes nothing. */
   readonly cursor?: bigint;
   readonly answers?: readonly StoredAnswer[];
@@ -75,10 +81,25 @@ export type GroupResult =
 export interface UnpaidSession {
   readonly session: string;
   readonly payByMs: UnixMs;
+  readonly payer: string;
+  readonly totalMsat: Msat;
+}
+
+/** What the refunds of a session have moved, and when the last one was asked for. */
+export interface RefundTotals {
+  readonly refundedMsat: Msat;
+  readonly feesMsat: Msat;
+  /** Zero when there was none. */
+  readonly lastAskedAtMs: UnixMs;
 }
 
 /** The store of one host. */
 export interface HostStore {
+  /**
+   * Where there is one: resolves when a commit is worth its price, once what is about to happen
+   * anyway has happened. Never a timer.
+   */
+  readonly gather?: () => Promise<void>;
   /**
    * One durable transaction for all groups; each group is written whole or refused on its own.
    * Resolves once what was written survives a crash and a power cut.
@@ -96,6 +117,17 @@ export interface HostStore {
   startedSessions(): Promise<readonly SessionRow[]>;
   /** Unpaid sessions whose invoice can be paid after `nowMs`. */
   unpaidSessions(nowMs: UnixMs): Promise<readonly UnpaidSession[]>;
+  /** A refund by its payment hash. */
+  refund(paymentHash: string): Promise<Refund | undefined>;
+  /** Refunds that have not ended, oldest first. */
+  openRefunds(): Promise<readonly Refund[]>;
+  refundTotals(session: string): Promise<RefundTotals>;
+  /** What the sessions of a payer hold: credit, reserved and refunding. */
+  prepaidMsat(payer: string): Promise<Msat>;
+  /** Hashes of payments that are unattributed although their session exists. */
+  attributable(): Promise<readonly string[]>;
+  /** Sessions with credit that expired before `beforeMs`, at most `limit`, oldest first. */
+  expiredSessions(beforeMs: UnixMs, limit: number): Promise<readonly string[]>;
   storedAnswer(session: string, n: bigint): Promise<StoredAnswer | undefined>;
   account(id: AccountId): Promise<Account | undefined>;
   transfer(id: string): Promise<Transfer | undefined>;

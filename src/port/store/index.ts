@@ -7,15 +7,19 @@ export {
   type HostStore,
   type HostStoreOptions,
   type OpenRefusal,
+  type RefundTotals,
   type SessionImage,
   type StoredAnswer,
   type UnpaidSession,
 } from './host-store.ts';
+export { syncPath, type HostStoreFile } from './backup.ts';
 export { openHostStore } from './open-host-store.ts';
 export { openPayerStore } from './sqlite-payer.ts';
 export type {
   NewCall,
   NewPurchase,
+  PayerRefund,
+  PayerRefundState,
   PayerStore,
   Pin,
   Purchase,

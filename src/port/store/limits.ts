@@ -25,3 +25,9 @@ export const MAX_CALL_ID = 64;
 
 /** Answers that a payer keeps per session after their calls were resolved; the oldest go first. */
 export const MAX_RESOLVED_CALLS = 1024;
+
+/**
+ * Sessions whose numbers the writer remembers, about 500 bytes each; at it, it forgets all and
+ * reads again what it needs.
+ */
+export const MAX_WRITTEN_ROWS = 10_000;

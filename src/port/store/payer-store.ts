@@ -13,8 +13,8 @@ import type { UnixMs } from '../../base/time/index.ts';
 
 /**
  * Where a purchase stands. `made`: recorded, nothing was sent to a wallet. `paying`: a wallet may
- * have been asked; only the wallet knows the outcome, look the payment hash up. `paid` and `failed`
- * are final.
+ * have been asked; only the wallet knows the outcome, look the payment hash up. `paid` is final;
+ * `failed` can only become `paid`, when the wallet says so.
  */
 export type PurchaseState = 'made' | 'paying' | 'paid' | 'failed';
 
@@ -115,6 +115,24 @@ export type RecordedCall =
   | { readonly kind: 'window'; readonly done: bigint }
   | { readonly kind: 'late' };
 
+/** Where a refund stands, as the payer knows; `refunded` and `failed` are final. */
+export type PayerRefundState = 'asked' | 'refunded' | 'failed';
+
+/** A refund that this payer has asked for: the same id is the same refund, also after a crash. */
+export interface PayerRefund {
+  /** 1 to 64 characters. */
+  readonly id: string;
+  readonly session: string;
+  /** BOLT 11 text; for one of another wallet, only the host can say that it was paid. */
+  readonly invoice: string;
+  readonly paymentHash: string;
+  readonly amountMsat: Msat;
+  readonly askedAtMs: UnixMs;
+  readonly state: PayerRefundState;
+  /** Why it failed: a code. */
+  readonly reason?: string;
+}
+
 /** What a session still owes an outcome. */
 export interface Unresolved {
   /**
@@ -163,6 +181,14 @@ export interface PayerStore {
    */
   resolveCall(session: string, callId: string, answer?: Uint8Array): Promise<void>;
   unresolvedCalls(session: string): Promise<Unresolved>;
+
+  /** Records a refund before it is asked for. A repeat with the same id returns what is stored. */
+  insertRefund(refund: Omit<PayerRefund, 'state' | 'reason'>): Promise<PayerRefund>;
+  /** The refund has ended; what has ended before stays as it was. Returns what is stored. */
+  endRefund(id: string, state: 'refunded' | 'failed', reason?: string): Promise<PayerRefund>;
+  refund(id: string): Promise<PayerRefund | undefined>;
+  /** The refunds of a session, oldest first. */
+  refunds(session: string): Promise<readonly PayerRefund[]>;
 
   /**
    * Pins a host's key at first use, durably; later returns the pinned one. A fingerprint that

@@ -18,6 +18,7 @@ import {
 import { MAX_AUDIT_PROBLEMS } from './limits.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
 import { int, text } from './sqlite-columns.ts';
+import { auditRefunds } from './sqlite-host-refunds.ts';
 import { SELECT_LEDGER_ROW, countersOf, ledgerRow, transferOf } from './sqlite-host-schema.ts';
 
 type Derived = { -readonly [name in keyof Counters]: bigint } & { servedMsat: bigint };
@@ -32,6 +33,7 @@ export function auditHost(db: SqliteDatabase): string[] {
   auditSessions(db, derived, problems);
   for (const [id] of derived) problems.push(`transfers name account ${id}, which does not exist`);
   auditAnswers(db, problems);
+  auditRefunds(db, problems);
   return problems.slice(0, MAX_AUDIT_PROBLEMS);
 }
 

@@ -27,6 +27,7 @@ import {
 } from '../../pay/ledger/index.ts';
 import type { CommitGroup, GroupRefusal, GroupResult, OpenRefusal } from './host-store.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
+import { writeRefund } from './sqlite-host-refunds.ts';
 import { SELECT_LEDGER_ROW, countersOf, ledgerRow, transferOf } from './sqlite-host-schema.ts';
 
 /** Checks and writes one group; call it inside of a transaction. */
@@ -79,6 +80,7 @@ class GroupDraft {
       if (sessionOfAccount(id) === undefined) writeAccount(this.#db, id, account);
     }
     for (const transfer of this.#transfers) insertTransfer(this.#db, transfer);
+    writeRefund(this.#db, group);
     writeAnswers(this.#db, group);
     if (group.cursor !== undefined) {
       this.#db.run('UPDATE wallet_cursor SET cursor = max(cursor, ?)', group.cursor);

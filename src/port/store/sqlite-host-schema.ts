@@ -98,6 +98,24 @@ export const HOST_MIGRATIONS = [
   ) STRICT;
   INSERT INTO wallet_cursor VALUES (1, 0);
   `,
+  `
+  CREATE TABLE refund (
+    payment_hash BLOB NOT NULL PRIMARY KEY CHECK (length(payment_hash) = 32),
+    position INTEGER NOT NULL REFERENCES session (position),
+    invoice TEXT NOT NULL,
+    amount_msat INTEGER NOT NULL CHECK (amount_msat > 0),
+    fee_limit_msat INTEGER NOT NULL CHECK (fee_limit_msat >= 0),
+    asked_at_ms INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    fee_msat INTEGER NOT NULL CHECK (fee_msat BETWEEN 0 AND fee_limit_msat),
+    reason TEXT
+  ) STRICT;
+  CREATE INDEX refund_session ON refund (position);
+  CREATE INDEX refund_open ON refund (asked_at_ms) WHERE state = 0;
+  CREATE INDEX session_payer ON session (payer);
+  CREATE INDEX session_expires ON session (expires_at_ms);
+  CREATE INDEX transfer_unattributed ON transfer (id) WHERE credit = 'unattributed';
+  `,
 ] as const;
 
 const NUMBERS = `n.position, n.version, n.debits_pending, n.debits_posted, n.credits_pending,

@@ -15,23 +15,33 @@ import {
   type AccountId,
   type Counters,
   type HostAccount,
+  type Refund,
   type SessionRow,
   type SessionTotals,
   type Sheet,
   type Transfer,
 } from '../../pay/ledger/index.ts';
+import { writeSnapshot, type HostStoreFile } from './backup.ts';
 import type {
   CommitGroup,
   GroupResult,
-  HostStore,
   HostStoreOptions,
+  RefundTotals,
   StoredAnswer,
   UnpaidSession,
 } from './host-store.ts';
 import { MAX_SESSION_PAGE } from './limits.ts';
-import { bytes, int } from './sqlite-columns.ts';
+import { bytes, int, text } from './sqlite-columns.ts';
+import {
+  packCommit,
+  unpackResults,
+  type PackedCommit,
+  type PackedResult,
+} from './packed-images.ts';
 import { openSqlite, type SqlValue, type SqliteDatabase } from './sqlite-file.ts';
 import { auditHost } from './sqlite-host-audit.ts';
+import { findRefund, openRefunds, refundTotals } from './sqlite-host-refunds.ts';
+import { ImageWriter } from './sqlite-host-images.ts';
 import { findAccount, findTransfer, writeGroup } from './sqlite-host-group.ts';
 import {
   HOST_APPLICATION_ID,
@@ -43,9 +53,12 @@ import {
 
 /** The methods of a host's store, without promises. */
 export type HostCore = {
-  readonly [name in keyof HostStore]: (
-    ...args: Parameters<HostStore[name]>
-  ) => Awaited<ReturnType<HostStore[name]>>;
+  readonly [name in Exclude<keyof HostStoreFile, 'gather'>]: (
+    ...args: Parameters<HostStoreFile[name]>
+  ) => Awaited<ReturnType<HostStoreFile[name]>>;
+} & {
+  /** `commit`, for a caller in another thread. */
+  readonly commitPacked: (commit: PackedCommit) => PackedResult;
 };
 
 /** Opens a host's file. @throws Fault `STORE_OWNED` and the other faults of the store */
@@ -60,15 +73,32 @@ export function openHostCore({ file, maxPages }: Omit<HostStoreOptions, 'thread'
   return new SqliteHost(db);
 }
 
+/** What a session has that is not served and has not left: credit, reserved and refunding. */
+const HELD = 'n.credits_posted - n.debits_posted - n.charged_msat + n.folded_msat';
+
 class SqliteHost implements HostCore {
   readonly #db: SqliteDatabase;
+  readonly #images: ImageWriter;
 
   constructor(db: SqliteDatabase) {
     this.#db = db;
+    this.#images = new ImageWriter(db);
   }
 
   commit(groups: readonly CommitGroup[]): GroupResult[] {
-    return this.#db.transaction(() => groups.map((group) => writeGroup(this.#db, group)));
+    return unpackResults(groups, this.commitPacked(packCommit(groups)));
+  }
+
+  commitPacked({ images, groups }: PackedCommit): PackedResult {
+    try {
+      return this.#db.transaction(() => {
+        const written = this.#images.write(images);
+        return { ...written, groups: groups.map((group) => this.#group(group)) };
+      });
+    } catch (error) {
+      this.#images.forget();
+      throw error;
+    }
   }
 
   session(session: string): SessionRow | undefined {
@@ -97,14 +127,52 @@ class SqliteHost implements HostCore {
   }
 
   unpaidSessions(nowMs: UnixMs): UnpaidSession[] {
-    const sql = `SELECT s.session, s.pay_by_ms
+    const sql = `SELECT s.session, s.pay_by_ms, s.payer, s.total_msat
       FROM session s JOIN session_numbers n USING (position)
       WHERE s.pay_by_ms > ? AND n.credits_posted < s.total_msat`;
     return this.#db.guarded(() =>
       this.#db.rows(sql, nowMs).map((row) => ({
         session: toHex(bytes(row['session'])),
         payByMs: unixMs(Number(row['pay_by_ms'])),
+        payer: toHex(bytes(row['payer'])),
+        totalMsat: int(row['total_msat']) as Msat,
       })),
+    );
+  }
+
+  refund(paymentHash: string): Refund | undefined {
+    return this.#db.guarded(() => findRefund(this.#db, paymentHash));
+  }
+
+  openRefunds(): Refund[] {
+    return this.#db.guarded(() => openRefunds(this.#db));
+  }
+
+  refundTotals(session: string): RefundTotals {
+    return this.#db.guarded(() => refundTotals(this.#db, session));
+  }
+
+  prepaidMsat(payer: string): Msat {
+    const sql = `SELECT ifnull(sum(${HELD}), 0)
+      FROM session s JOIN session_numbers n USING (position) WHERE s.payer = ?`;
+    return this.#db.guarded(() => int(this.#db.value(sql, fromHex(payer, 'payer'))) as Msat);
+  }
+
+  attributable(): string[] {
+    const sql = `SELECT t.id FROM transfer t JOIN session s ON s.payment_hash = unhex(t.id)
+      WHERE t.credit = 'unattributed'
+        AND NOT EXISTS (SELECT 1 FROM transfer a WHERE a.id = 'attribute:' || t.id)`;
+    return this.#db.guarded(() => this.#db.rows(sql).map((row) => text(row['id'])));
+  }
+
+  expiredSessions(beforeMs: UnixMs, limit: number): string[] {
+    const sql = `SELECT s.session FROM session s JOIN session_numbers n USING (position)
+      WHERE s.expires_at_ms < ? AND ${HELD} - n.started_msat - n.debits_pending > 0
+      ORDER BY s.expires_at_ms LIMIT ?`;
+    return this.#db.guarded(() =>
+      this.#db
+        .rows(sql, beforeMs, Math.min(limit, MAX_SESSION_PAGE))
+        .map((row) => toHex(bytes(row['session']))),
     );
   }
 
@@ -151,8 +219,19 @@ class SqliteHost implements HostCore {
     return this.#db.guarded(() => auditHost(this.#db));
   }
 
+  backup(file: string): void {
+    this.#db.guarded(() => writeSnapshot(this.#db, file));
+  }
+
   close(): void {
     this.#db.close();
+  }
+
+  #group(group: CommitGroup): GroupResult {
+    const result = writeGroup(this.#db, group);
+    if (result.code === 'ok')
+      for (const { session } of result.touched) this.#images.forget(session);
+    return result;
   }
 
   #session(where: string, value: SqlValue): SessionRow | undefined {

@@ -52,6 +52,20 @@ export const PAYER_MIGRATIONS = [
     pinned_at_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE refund (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    session TEXT NOT NULL,
+    invoice TEXT NOT NULL,
+    payment_hash TEXT NOT NULL,
+    amount_msat INTEGER NOT NULL CHECK (amount_msat > 0),
+    asked_at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('asked', 'refunded', 'failed')),
+    reason TEXT
+  ) STRICT;
+  CREATE INDEX refund_session ON refund (session);
+  `,
 ] as const;
 
 /** Which states may follow a state; staying is always possible. */
@@ -59,7 +73,8 @@ const FOLLOWS: Readonly<Record<PurchaseState, readonly PurchaseState[]>> = {
   made: ['paying', 'paid', 'failed'],
   paying: ['paid', 'failed'],
   paid: [],
-  failed: [],
+  // The wallet has the last word: another process may have paid after all.
+  failed: ['paid'],
 };
 
 /** May a purchase go from one state to another? */

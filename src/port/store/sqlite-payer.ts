@@ -15,6 +15,7 @@ import type {
 } from './payer-store.ts';
 import { openSqlite, type SqliteDatabase } from './sqlite-file.ts';
 import { CallTable } from './sqlite-payer-calls.ts';
+import { RefundTable } from './sqlite-payer-refunds.ts';
 import {
   PAYER_APPLICATION_ID,
   PAYER_MIGRATIONS,
@@ -38,6 +39,7 @@ export async function openPayerStore({ file }: { readonly file: string }): Promi
   const purchases = new PurchaseTable(db);
   const calls = new CallTable(db);
   const pins = new PinTable(db);
+  const refunds = new RefundTable(db);
   return {
     insertPurchase: async (purchase) => purchases.insert(purchase),
     updatePurchase: async (change) => purchases.update(change),
@@ -46,9 +48,14 @@ export async function openPayerStore({ file }: { readonly file: string }): Promi
     purchaseByPaymentHash: async (paymentHash) => purchases.find('payment_hash', paymentHash),
     purchases: async (filter = {}) => purchases.list(filter),
     reserveNumbers: async (session, count) => calls.reserve(session, blockSize(count)),
-    recordCall: async (call) => calls.record({ ...call, callId: callName(call.callId) }),
+    recordCall: async (call) => calls.record({ ...call, callId: nameOf(call.callId, 'callId') }),
     resolveCall: async (session, callId, answer) => calls.resolve(session, callId, answer),
     unresolvedCalls: async (session) => calls.unresolved(session),
+    insertRefund: async (refund) =>
+      refunds.insert({ ...refund, id: nameOf(refund.id, 'refundId') }),
+    endRefund: async (id, state, reason) => refunds.end(id, state, reason),
+    refund: async (id) => refunds.find(id),
+    refunds: async (session) => refunds.list(session),
     pin: async (pin) => pins.pin(pin),
     pinned: async (host) => pins.find(host),
     repin: async (pin, from) => pins.repin(pin, from),
@@ -64,11 +71,11 @@ function blockSize(count: number): number {
   return count;
 }
 
-function callName(callId: string): string {
-  if (callId.length < 1 || callId.length > MAX_CALL_ID) {
-    throw new Fault('BYTES_LENGTH', { name: 'callId', length: callId.length });
+function nameOf(id: string, name: string): string {
+  if (id.length < 1 || id.length > MAX_CALL_ID) {
+    throw new Fault('BYTES_LENGTH', { name, length: id.length });
   }
-  return callId;
+  return id;
 }
 
 class PurchaseTable {

@@ -4,7 +4,9 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Fault, isFaultCode, type FaultDetail } from '../../base/fault/index.ts';
-import type { HostStore, HostStoreOptions } from './host-store.ts';
+import type { HostStoreFile } from './backup.ts';
+import type { HostStoreOptions } from './host-store.ts';
+import { packCommit, unpackResults } from './packed-images.ts';
 import type { HostCore } from './sqlite-host.ts';
 
 /** What the thread is told. */
@@ -31,23 +33,33 @@ interface Waiting {
 }
 
 /** Starts the thread; resolves once the file is open. @throws the faults of opening a store */
-export async function openHostThread(options: HostStoreOptions): Promise<HostStore> {
+export async function openHostThread(options: HostStoreOptions): Promise<HostStoreFile> {
   const thread = new StoreThread(options);
   await thread.ready;
   return {
-    commit: (groups) => thread.call('commit', [groups]),
+    // After all sockets that are readable now: their calls go into the same commit.
+    gather: () => new Promise((resolve) => setImmediate(resolve)),
+    commit: async (groups) =>
+      unpackResults(groups, await thread.call('commitPacked', [packCommit(groups)])),
     session: (session) => thread.call('session', [session]),
     sessionBySetup: (setup) => thread.call('sessionBySetup', [setup]),
     sessionByPaymentHash: (paymentHash) => thread.call('sessionByPaymentHash', [paymentHash]),
     sessionsAfter: (position, limit) => thread.call('sessionsAfter', [position, limit]),
     startedSessions: () => thread.call('startedSessions', []),
     unpaidSessions: (nowMs) => thread.call('unpaidSessions', [nowMs]),
+    refund: (paymentHash) => thread.call('refund', [paymentHash]),
+    openRefunds: () => thread.call('openRefunds', []),
+    refundTotals: (session) => thread.call('refundTotals', [session]),
+    prepaidMsat: (payer) => thread.call('prepaidMsat', [payer]),
+    attributable: () => thread.call('attributable', []),
+    expiredSessions: (beforeMs, limit) => thread.call('expiredSessions', [beforeMs, limit]),
     storedAnswer: (session, n) => thread.call('storedAnswer', [session, n]),
     account: (id) => thread.call('account', [id]),
     transfer: (id) => thread.call('transfer', [id]),
     walletCursor: () => thread.call('walletCursor', []),
     sheet: () => thread.call('sheet', []),
     audit: () => thread.call('audit', []),
+    backup: (file) => thread.call('backup', [file]),
     close: () => thread.close(),
   };
 }
