@@ -3,17 +3,18 @@
  * @module
  */
 import { sameSecret, utf8 } from '../base/bytes/index.ts';
-import { Fault, asFault, isFault } from '../base/fault/index.ts';
-import type { Json } from '../base/json/index.ts';
+import { Fault, asFault } from '../base/fault/index.ts';
+import { MAX_JSON_DEPTH, parseJson, type Json } from '../base/json/index.ts';
 import type { Log } from '../base/log/index.ts';
-import { ZERO_MSAT, type Msat } from '../base/money/index.ts';
+import { ZERO_MSAT } from '../base/money/index.ts';
 import type { Clock } from '../base/time/index.ts';
-import type { Admission, Books, Session } from '../books/index.ts';
-import { callCode, requestDigest, requestHash } from '../pay/bundle/index.ts';
+import type { Admission, Answer, Books, HeldSession, Session } from '../books/index.ts';
+import { CallCodes, requestDigest, requestHashHex } from '../pay/bundle/index.ts';
 import { parseCall, type CallBalance, type CallCredential } from '../wire/toll/index.ts';
 import { CALL_TIMEOUT_MS, MAX_ANSWER_BYTES, MAX_RUNNING_CALLS } from './limits.ts';
 import type { PaymentWatch } from './payments.ts';
-import type { Service } from './service.ts';
+import { RunningCall } from './running-call.ts';
+import type { Maybe, Service } from './service.ts';
 
 /** A call as it comes out of its envelope. */
 export interface Call {
@@ -44,7 +45,14 @@ export interface CounterParts {
 export class Counter {
   readonly #parts: CounterParts;
   readonly #stopping = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  /** Calls whose handler takes its time: they can be cut. */
+  readonly #waiting = new Set<RunningCall>();
+  /** By the terms of a session: they live as long as it stays in memory. */
+  readonly #codes = new WeakMap<Session['terms'], CallCodes>();
+  #running = 0;
+  /** Handlers that still run although their call has ended. */
+  #overdue = 0;
+  readonly #idle: (() => void)[] = [];
   #closed = false;
 
   constructor(parts: CounterParts) {
@@ -57,13 +65,12 @@ export class Counter {
    */
   async serve(call: Call): Promise<CallAnswer> {
     if (this.#closed) throw new Fault('HOST_STOPPING');
-    if (this.#running.size >= MAX_RUNNING_CALLS) throw new Fault('CALL_BUSY');
-    const served = this.#serve(call);
-    this.#running.add(served);
+    if (this.#running + this.#overdue >= MAX_RUNNING_CALLS) throw new Fault('CALL_BUSY');
+    this.#running++;
     try {
-      return await served;
+      return await this.#serve(call);
     } finally {
-      this.#running.delete(served);
+      if (--this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
     }
   }
 
@@ -72,109 +79,151 @@ export class Counter {
    */
   async stop(graceMs: number): Promise<void> {
     this.#closed = true;
-    const all = Promise.allSettled(this.#running);
+    if (this.#running === 0) return;
+    const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
     const cancel = this.#parts.clock.timer(graceMs, () => {
-      this.#stopping.abort(new Fault('HOST_STOPPING'));
+      const fault = new Fault('HOST_STOPPING');
+      this.#stopping.abort(fault);
+      for (const running of this.#waiting) running.cut(fault);
     });
-    await all;
+    await idle;
     cancel();
   }
 
+  /** Nothing is awaited that is there already: a turn of the queue costs as much as a hash. */
   async #serve(call: Call): Promise<CallAnswer> {
-    const service = this.#parts.services.get(call.service);
+    const { books, services } = this.#parts;
+    const service = services.get(call.service);
     if (!service) throw new Fault('SERVICE_UNKNOWN', { service: call.service.slice(0, 64) });
     const credential = parseCall(call.credential);
-    const hash = requestHash(call.service, call.input);
-    const session = await this.#authenticate(credential, hash);
+    const id = credential.session;
+    const session = books.sessionNow(id) ?? (await books.session(id));
+    if (!session) throw new Fault('SESSION_UNKNOWN');
+    const hash = requestHashHex(call.service, call.input);
+    this.#authenticate(session, credential, hash);
+    // The payer may be faster than the wallet's wake-up.
+    if (!isPaid(session)) await this.#parts.payments.refresh().catch(() => undefined);
     if (session.terms.service !== service.name) {
       throw new Fault('CODE_INVALID', { sold: session.terms.service });
     }
-    const accepted = await service.accept(call.input);
     const { n, done } = credential;
     const request = { n, done, digest: requestDigest(hash) };
-    const admission = await this.#parts.books.admit(credential.session, request, service.effect);
-    const { body, chargedMsat } = await this.#finish(admission, service, accepted, credential);
-    return { body, balance: await this.#balance(credential.session, chargedMsat) };
+    let admission = books.admitNow(id, request, service.effect);
+    if (admission instanceof Promise) admission = await admission;
+    const { body, chargedMsat } = await this.#finish(admission, service, call.input, credential);
+    const { state } = books.sessionNow(id) ?? (await books.session(id)) ?? session;
+    const { creditMsat, callsLeft } = state;
+    return { body, balance: { chargedMsat, creditMsat, callsLeft } };
   }
 
-  /** The session, once the code is found to be made with its key. */
-  async #authenticate(credential: CallCredential, hash: Uint8Array): Promise<Session> {
-    const session = await this.#parts.books.session(credential.session);
-    if (!session) throw new Fault('SESSION_UNKNOWN');
-    const { n, done, salt, code } = credential;
-    const fields = { host: this.#parts.fingerprint, session: credential.session, n, done, salt };
-    const expected = callCode(session.terms.codeKey, { ...fields, requestHash: hash });
-    if (!sameSecret(expected, code)) throw new Fault('CODE_INVALID');
-    // The payer may be faster than the wallet's wake-up.
-    if (!session.state.paid) await this.#parts.payments.refresh().catch(() => undefined);
-    return session;
+  /** @throws Fault `CODE_INVALID` unless the code is made with the session's key */
+  #authenticate({ terms }: Session, credential: CallCredential, hash: string): void {
+    let codes = this.#codes.get(terms);
+    if (codes === undefined) {
+      codes = new CallCodes(terms.codeKey, this.#parts.fingerprint, terms.session);
+      this.#codes.set(terms, codes);
+    }
+    if (!sameSecret(codes.code(credential, hash), credential.code)) throw new Fault('CODE_INVALID');
   }
 
-  async #finish(
+  #finish(
     admission: Admission,
     service: Service,
-    accepted: unknown,
+    input: Json,
     credential: CallCredential,
-  ): Promise<{ body: Uint8Array; chargedMsat: Msat }> {
-    const run = (): Promise<Uint8Array> => this.#run(service, accepted, credential);
+  ): Promise<Answer> {
     switch (admission.kind) {
       case 'repeat':
-        return { body: (await admission.answer).body, chargedMsat: ZERO_MSAT };
-      case 'rerun': {
-        const body = await run().catch((error: unknown) => {
-          admission.failed(asFault(error, 'SERVICE_FAILED'));
-          throw error;
-        });
-        return { body: (await admission.answered(body)).body, chargedMsat: ZERO_MSAT };
-      }
-      case 'run': {
-        const body = await run().catch(async (error: unknown) => {
-          await admission.release(asFault(error, 'SERVICE_FAILED'));
-          throw error;
-        });
-        return admission.charge(body);
-      }
+        return uncharged(admission.answer);
+      case 'rerun':
+        return this.#rerun(admission, this.#run(service, input, credential));
+      case 'run':
+        return this.#charge(admission, this.#run(service, input, credential));
     }
   }
 
-  /** The handler's result as bytes, or a fault of the service; never later than its time limit. */
-  async #run(service: Service, accepted: unknown, credential: CallCredential): Promise<Uint8Array> {
-    const { clock, log } = this.#parts;
-    const limit = new AbortController();
-    const cancel = clock.timer(service.timeoutMs ?? CALL_TIMEOUT_MS, () => {
-      limit.abort(new Fault('SERVICE_TIMEOUT'));
+  #charge(admission: Admission & { kind: 'run' }, ran: Ran): Promise<Answer> {
+    if (ran instanceof Promise) return ran.then((end) => this.#charge(admission, end));
+    if (ran instanceof Uint8Array) return admission.charge(ran);
+    return admission.release(ran.fault).then(() => {
+      throw ran.fault;
     });
-    const signal = AbortSignal.any([limit.signal, this.#stopping.signal]);
+  }
+
+  async #rerun(admission: Admission & { kind: 'rerun' }, running: Ran): Promise<Answer> {
+    const ran = await running;
+    if (ran instanceof Uint8Array) return uncharged(admission.answered(ran));
+    // It was charged when it was first answered: the payer must not believe that it was not.
+    const fault = new Fault('CALL_RERUN_FAILED', {}, ran.fault);
+    admission.failed(fault);
+    throw fault;
+  }
+
+  /**
+   * Checks the input and runs the handler: its result as bytes, or a fault of the service; never
+   * later than its time limit. What was charged before is answered without looking at it again.
+   */
+  #run(service: Service, input: Json, credential: CallCredential): Ran {
     const { session, n } = credential;
+    const running = new RunningCall(session, n, this.#stopping.signal);
     try {
-      const result = await Promise.race([
-        service.run(accepted, { session, n, signal }),
-        aborted(signal),
-      ]);
+      const { accept, run } = service.steps;
+      const accepted = accept(input);
+      const result =
+        accepted instanceof Promise
+          ? accepted.then((value) => run(value, running.context))
+          : run(accepted, running.context);
+      if (result instanceof Promise) return this.#wait(running, service, result);
+      // A call that the host has cut is not charged, whatever came of it.
+      running.check();
       return encode(result);
     } catch (error) {
-      const fault = asFault(error, 'SERVICE_FAILED');
-      log.warn('call failed', { service: service.name, session, n, code: fault.code }, error);
-      throw fault;
+      return this.#failed(service, running, error);
+    }
+  }
+
+  async #wait(running: RunningCall, service: Service, result: Promise<Json>): Promise<Ended> {
+    const timeoutMs = service.timeoutMs ?? CALL_TIMEOUT_MS;
+    const cancel = this.#parts.clock.timer(timeoutMs, () => {
+      running.cut(new Fault('SERVICE_TIMEOUT'));
+    });
+    this.#waiting.add(running);
+    let returned = false;
+    const gone = (): void => {
+      if (this.#waiting.has(running)) returned = true;
+      else this.#overdue--;
+    };
+    result.then(gone, gone);
+    try {
+      return encode(await running.race(result));
+    } catch (error) {
+      return this.#failed(service, running, error);
     } finally {
+      this.#waiting.delete(running);
+      // A handler that goes on after its call was cut keeps its place until it ends.
+      if (!returned) this.#overdue++;
       cancel();
     }
   }
 
-  async #balance(session: string, chargedMsat: Msat): Promise<CallBalance> {
-    const known = await this.#parts.books.session(session);
-    const creditMsat = known?.state.creditMsat ?? ZERO_MSAT;
-    return { chargedMsat, creditMsat, callsLeft: known?.state.callsLeft ?? 0 };
+  #failed(service: Service, { session, n }: RunningCall, error: unknown): Ended {
+    const fault = asFault(error, 'SERVICE_FAILED');
+    const facts = { service: service.name, session, n, code: fault.code };
+    this.#parts.log.warn('call failed', facts, error);
+    return { fault };
   }
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = (): void =>
-      reject(isFault(signal.reason) ? signal.reason : new Fault('SERVICE_FAILED'));
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
-  });
+/** How a handler ended: its answer, or a fault of the service. */
+type Ended = Uint8Array | { readonly fault: Fault };
+type Ran = Maybe<Ended>;
+
+function isPaid(session: Session | HeldSession): boolean {
+  return 'paid' in session ? session.paid : session.state.paid;
+}
+
+async function uncharged(answer: Promise<Answer>): Promise<Answer> {
+  return { body: (await answer).body, chargedMsat: ZERO_MSAT };
 }
 
 function encode(result: Json): Uint8Array {
@@ -184,8 +233,20 @@ function encode(result: Json): Uint8Array {
   } catch (error) {
     throw new Fault('SERVICE_FAILED', { reason: 'the result is not JSON' }, error);
   }
-  const body = utf8(text ?? 'null');
+  text ??= 'null';
+  // Only text that can be parsed again under the same rules may be charged: long ones can be too
+  // deep, and half a character is written as an escape.
+  if (text.length > 2 * MAX_JSON_DEPTH || text.includes('\\ud')) assertReadable(text);
+  const body = utf8(text);
   if (body.length > MAX_ANSWER_BYTES)
     throw new Fault('SERVICE_FAILED', { reason: 'answer too large' });
   return body;
+}
+
+function assertReadable(text: string): void {
+  try {
+    parseJson(text);
+  } catch (error) {
+    throw new Fault('SERVICE_FAILED', { reason: 'the result is not JSON' }, error);
+  }
 }

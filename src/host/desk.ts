@@ -5,11 +5,12 @@
 import { sameSecret } from '../base/bytes/index.ts';
 import { Fault } from '../base/fault/index.ts';
 import type { Json } from '../base/json/index.ts';
-import { ZERO_MSAT } from '../base/money/index.ts';
 import { formatTime, type Clock } from '../base/time/index.ts';
 import type { Books, Session } from '../books/index.ts';
 import { askCode, printReceipt, type Question } from '../pay/bundle/index.ts';
+import { refundableMsat } from '../pay/ledger/index.ts';
 import type { HostKeys } from '../port/keys/index.ts';
+import type { RefundTotals } from '../port/store/index.ts';
 import { parseAsk } from '../wire/toll/index.ts';
 import type { PaymentWatch } from './payments.ts';
 
@@ -41,7 +42,7 @@ export async function answerQuestion(
     case 'session':
       return describeSession(now);
     case 'receipt':
-      return { receipt: receipt(parts, now) };
+      return { receipt: receipt(parts, now, await parts.books.refundTotals(id)) };
   }
 }
 
@@ -56,13 +57,19 @@ function describeSession({ terms, state }: Session): Json {
     charged_msat: state.chargedMsat.toString(),
     charged_calls: state.chargedCalls,
     reserved_msat: state.reservedMsat.toString(),
+    refunding_msat: state.refundingMsat.toString(),
     credit_msat: state.creditMsat.toString(),
+    refundable_msat: refundableMsat(state.creditMsat).toString(),
     calls_left: state.callsLeft,
     expires_at_ms: terms.expiresAtMs,
   };
 }
 
-function receipt({ keys, clock }: QuestionParts, { terms, state }: Session): string {
+function receipt(
+  { keys, clock }: QuestionParts,
+  { terms, state }: Session,
+  refunds: RefundTotals,
+): string {
   const facts = {
     host: keys.fingerprint,
     session: terms.session,
@@ -70,7 +77,8 @@ function receipt({ keys, clock }: QuestionParts, { terms, state }: Session): str
     paymentHash: terms.paymentHash,
     paidMsat: state.paidMsat,
     servedMsat: state.chargedMsat,
-    refundedMsat: ZERO_MSAT,
+    refundedMsat: refunds.refundedMsat,
+    refundFeesMsat: refunds.feesMsat,
     creditMsat: state.creditMsat,
     servedCalls: state.chargedCalls,
     at: formatTime(clock.now()),

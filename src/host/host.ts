@@ -3,7 +3,8 @@
  * @module
  */
 import { Fault, asFault, isHostCode } from '../base/fault/index.ts';
-import { parseJson, type Json } from '../base/json/index.ts';
+import { concat, utf8 } from '../base/bytes/index.ts';
+import type { Json } from '../base/json/index.ts';
 import type { Log } from '../base/log/index.ts';
 import type { Random } from '../base/random/index.ts';
 import type { Clock } from '../base/time/index.ts';
@@ -23,12 +24,13 @@ import {
   printResult,
   parseRequest,
   salvageId,
+  spliceResult,
   type RpcRequest,
 } from '../wire/rpc/index.ts';
 import { Counter } from './calls.ts';
 import { describeHost } from './describe.ts';
 import { answerQuestion } from './desk.ts';
-import { MAX_BATCH, MAX_BODY_BYTES, STOP_GRACE_MS } from './limits.ts';
+import { MAX_BATCH, MAX_BATCH_ANSWER_BYTES, MAX_BODY_BYTES, STOP_GRACE_MS } from './limits.ts';
 import {
   jsonBody,
   jsonResponse,
@@ -37,7 +39,10 @@ import {
   type HostResponse,
 } from './message.ts';
 import { PaymentWatch } from './payments.ts';
+import { recoverer } from './recover.ts';
+import { RefundDesk } from './refunds.ts';
 import type { Service } from './service.ts';
+import { sweepCredit } from './sweep.ts';
 import { SetupDesk } from './setup.ts';
 
 /** What a host is made of. */
@@ -49,6 +54,10 @@ export interface HostParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /**
+   * Credit of a session that expired longer ago is no longer owed. Absent: it is owed for ever.
+   */
+  readonly creditKeepDays?: number;
 }
 
 /** A host that sells calls. */
@@ -73,23 +82,33 @@ export async function openHost(parts: HostParts): Promise<Host> {
   if (services.size !== parts.services.length) {
     throw new Fault('CONFIG_INVALID', { problem: 'two services have one name' });
   }
+  const keepDays = parts.creditKeepDays ?? 0;
+  if (!Number.isInteger(keepDays) || keepDays < 0) {
+    throw new Fault('CONFIG_INVALID', { problem: 'creditKeepDays' });
+  }
   const desk = new SetupDesk({ ...parts, services });
   const credited = (paymentHash: string): void => desk.paid(paymentHash);
   const payments = new PaymentWatch({ ...parts, credited });
+  parts.books.recoverWith(recoverer(services));
   const { network } = await parts.wallet.info();
   const rooms: Rooms = {
     ...parts,
     payments,
     desk,
+    refunds: new RefundDesk(parts),
     counter: new Counter({ ...parts, fingerprint: parts.keys.fingerprint, payments, services }),
-    description: describeHost(network, parts.keys, parts.services),
+    description: describeHost(network, parts),
   };
   await payments.start();
+  await rooms.refunds.start();
+  const stopSweeping = sweepCredit(parts);
   return {
     description: rooms.description,
     handle: (request) => handle(rooms, request),
     close: async () => {
+      stopSweeping();
       await rooms.counter.stop(STOP_GRACE_MS);
+      await rooms.refunds.stop(STOP_GRACE_MS);
       await payments.stop();
       await parts.books.close();
     },
@@ -97,6 +116,7 @@ export async function openHost(parts: HostParts): Promise<Host> {
 }
 
 interface Rooms extends HostParts {
+  readonly refunds: RefundDesk;
   readonly payments: PaymentWatch;
   readonly desk: SetupDesk;
   readonly counter: Counter;
@@ -153,7 +173,7 @@ async function rpc(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
   }
   if (!Array.isArray(body)) {
     const answer = await rpcOne(rooms, body, request.address);
-    return answer === undefined ? jsonResponse(204, new Uint8Array(0)) : jsonResponse(200, answer);
+    return answer === undefined ? NO_CONTENT : jsonResponse(200, answer);
   }
   if (body.length === 0 || body.length > MAX_BATCH) {
     const fault = new Fault(body.length === 0 ? 'REQUEST_MALFORMED' : 'REQUEST_TOO_LARGE', {
@@ -163,53 +183,77 @@ async function rpc(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
   }
   const list = body as readonly Json[];
   const answers = await Promise.all(list.map((item) => rpcOne(rooms, item, request.address)));
-  const present = answers.filter((answer) => answer !== undefined);
-  return present.length === 0 ? jsonResponse(204, new Uint8Array(0)) : jsonResponse(200, present);
+  const batch = joinBatch(list, answers);
+  return batch === undefined ? NO_CONTENT : jsonResponse(200, batch);
 }
 
-/** The answer to one request; nothing for a notification. */
-async function rpcOne(rooms: Rooms, value: Json, address: string): Promise<Json | undefined> {
+const NO_CONTENT = jsonResponse(204, new Uint8Array(0));
+
+/** The answers as one array, as many as fit; undefined when all were notifications. */
+function joinBatch(
+  requests: readonly Json[],
+  answers: readonly (Uint8Array | undefined)[],
+): Uint8Array | undefined {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (const [i, answer] of answers.entries()) {
+    if (answer === undefined) continue;
+    size += answer.length;
+    const large = (): Uint8Array =>
+      encodeJson(printError(salvageId(requests[i] ?? null), new Fault('CALL_ANSWER_LARGE')));
+    parts.push(utf8(parts.length === 0 ? '[' : ','));
+    parts.push(size <= MAX_BATCH_ANSWER_BYTES ? answer : large());
+  }
+  return parts.length === 0 ? undefined : concat(...parts, utf8(']'));
+}
+
+/** The answer to one request, as JSON text; nothing for a notification. */
+async function rpcOne(rooms: Rooms, value: Json, address: string): Promise<Uint8Array | undefined> {
   let request: RpcRequest;
   try {
     request = parseRequest(value);
   } catch (error) {
-    return printError(salvageId(value), reported(rooms.log, error));
+    return encodeJson(printError(salvageId(value), reported(rooms.log, error)));
   }
-  const id = request.id ?? null;
   try {
-    const { result, toll } = await dispatch(rooms, request, address);
-    return request.id === undefined ? undefined : printResult(id, result, toll);
+    const answer = await dispatch(rooms, request, address);
+    return request.id === undefined ? undefined : answer;
   } catch (error) {
     const fault = reported(rooms.log, error);
-    return request.id === undefined ? undefined : printError(id, fault);
+    return request.id === undefined ? undefined : encodeJson(printError(request.id, fault));
   }
 }
 
-async function dispatch(
-  rooms: Rooms,
-  request: RpcRequest,
-  address: string,
-): Promise<{ result: Json; toll?: Json }> {
+async function dispatch(rooms: Rooms, request: RpcRequest, address: string): Promise<Uint8Array> {
+  const id = request.id ?? null;
+  if (!request.method.startsWith('toll.')) {
+    const { method: service, params: input } = request;
+    const answer = await rooms.counter.serve({ credential: credentialOf(request), service, input });
+    return spliceResult(id, answer.body, balanceToJson(answer.balance));
+  }
+  return encodeJson(printResult(id, await control(rooms, request, address)));
+}
+
+/** What is not a paid call. */
+async function control(rooms: Rooms, request: RpcRequest, address: string): Promise<Json> {
   switch (request.method) {
     case 'toll.describe':
-      return { result: rooms.description as unknown as Json };
+      return rooms.description as unknown as Json;
     case 'toll.setup':
-      return { result: await rooms.desk.answer(request.params, address) };
+      return await rooms.desk.answer(request.params, address);
     case 'toll.session':
-      return { result: await answerQuestion(rooms, 'session', credentialOf(request)) };
+      return await answerQuestion(rooms, 'session', credentialOf(request));
+    case 'toll.refund':
+      return await rooms.refunds.answer(request.params, credentialOf(request));
     case 'toll.receipt':
-      return { result: await answerQuestion(rooms, 'receipt', credentialOf(request)) };
-    default: {
-      if (request.method.startsWith('toll.')) throw new Fault('REQUEST_UNKNOWN');
-      const { method: service, params: input } = request;
-      const answer = await rooms.counter.serve({
-        credential: credentialOf(request),
-        service,
-        input,
-      });
-      return { result: parseJson(answer.body), toll: balanceToJson(answer.balance) };
-    }
+      return await answerQuestion(rooms, 'receipt', credentialOf(request));
+    default:
+      throw new Fault('REQUEST_UNKNOWN');
   }
+}
+
+function encodeJson(value: Json): Uint8Array {
+  return utf8(JSON.stringify(value));
 }
 
 function credentialOf(request: RpcRequest): string {

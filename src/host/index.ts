@@ -5,6 +5,8 @@ export { problemResponse, type HostRequest, type HostResponse } from './message.
 export {
   service,
   type CallContext,
+  type CutCall,
+  type Recovery,
   type Schema,
   type Service,
   type ServiceOptions,

@@ -26,6 +26,8 @@ export interface HostResponse {
   readonly body: Uint8Array;
 }
 
+const JSON_TYPE = 'application/json';
+
 /** A JSON answer. Nothing that depends on a payment may be kept by a cache. */
 export function jsonResponse(
   status: number,
@@ -34,7 +36,7 @@ export function jsonResponse(
 ): HostResponse {
   return {
     status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+    headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store', ...headers },
     body: body instanceof Uint8Array ? body : utf8(JSON.stringify(body)),
   };
 }
@@ -52,6 +54,7 @@ export function problemResponse(fault: Fault): HostResponse {
 /** The body as JSON. @throws Fault `REQUEST_MEDIA`, `JSON_MALFORMED` */
 export function jsonBody(request: HostRequest): Json {
   const type = request.header('content-type') ?? '';
-  if (!/^application\/json *(;|$)/i.test(type)) throw new FaultError('REQUEST_MEDIA');
+  if (type !== JSON_TYPE && !/^application\/json *(;|$)/i.test(type))
+    throw new FaultError('REQUEST_MEDIA');
   return parseJson(request.body);
 }

@@ -27,7 +27,8 @@ export class PaymentWatch {
   readonly #log: Log;
   readonly #credited: (paymentHash: string) => void;
   #reading: Promise<void> | undefined;
-  #again = false;
+  /** The read after the one under way. */
+  #next: Promise<void> | undefined;
   #stops: (() => void)[] = [];
   #stopped = false;
 
@@ -46,13 +47,31 @@ export class PaymentWatch {
     await this.refresh();
   }
 
-  /** Books everything that the wallet has received up to now. */
+  /**
+   * Books everything that the wallet had received when this was called. It waits for at most two
+   * reads, the one under way and the next, which all who ask meanwhile share.
+   */
   async refresh(): Promise<void> {
-    if (this.#reading) {
-      // What arrives after the running read has looked is found by one more read.
-      this.#again = true;
-      return this.#reading;
-    }
+    const running = this.#reading;
+    if (running === undefined) return this.#start();
+    this.#next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#start();
+      });
+    return this.#next;
+  }
+
+  /** Stops watching and waits for a read that is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const stop of this.#stops) stop();
+    await this.#reading?.catch(() => undefined);
+    await this.#next?.catch(() => undefined);
+  }
+
+  async #start(): Promise<void> {
     this.#reading = this.#read();
     try {
       await this.#reading;
@@ -61,25 +80,15 @@ export class PaymentWatch {
     }
   }
 
-  /** Stops watching and waits for a read that is under way. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const stop of this.#stops) stop();
-    await this.#reading?.catch(() => undefined);
-  }
-
   async #read(): Promise<void> {
-    do {
-      this.#again = false;
-      try {
-        while (!this.#stopped && (await this.#readSome())) {
-          // Until the list is empty.
-        }
-      } catch (error) {
-        this.#log.warn('payments could not be read; trying again', {}, error);
-        throw error;
+    try {
+      while (!this.#stopped && (await this.#readSome())) {
+        // Until the list is empty.
       }
-    } while (this.#again && !this.#stopped);
+    } catch (error) {
+      this.#log.warn('payments could not be read; trying again', {}, error);
+      throw error;
+    }
   }
 
   async #readSome(): Promise<boolean> {

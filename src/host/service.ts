@@ -6,7 +6,7 @@ import { Fault } from '../base/fault/index.ts';
 import type { Json } from '../base/json/index.ts';
 import { MAX_WAIT_MS } from '../base/time/index.ts';
 import type { Effect } from '../pay/ledger/index.ts';
-import type { BundlePrice } from '../pay/price/index.ts';
+import { bundleTotalMsat, type BundlePrice } from '../pay/price/index.ts';
 import { SERVICE_NAME, isDescriptionText } from '../wire/toll/index.ts';
 import { MAX_BUNDLE_CALLS } from './limits.ts';
 
@@ -65,6 +65,28 @@ export interface ServiceOptions<Input, Output> {
    * not.
    */
   readonly handler: (input: Input, context: CallContext) => Output | Promise<Output>;
+  /**
+   * For effect once: what became of a call that a crash of the host has cut. `done` is charged and
+   * answered, `not-done` is run again; without it, or with `unknown`, the payer is told
+   * `CALL_OUTCOME_UNKNOWN` and nothing is charged.
+   */
+  readonly recover?: (call: CutCall) => Promise<Recovery<Output>>;
+}
+
+/** A call that was cut, by its request id. */
+export type CutCall = Pick<CallContext, 'session' | 'n'>;
+/** What became of it. */
+export type Recovery<Output> = { readonly done: Output } | 'not-done' | 'unknown';
+
+/** A value, or a promise of it where somebody's code takes its time. */
+export type Maybe<T> = T | Promise<T>;
+
+/** What a service does, without a promise where schema and handler need none: the hot path. */
+export interface ServiceSteps {
+  /** As `Service.accept`, but its faults may be thrown at once. */
+  readonly accept: (input: Json) => Maybe<unknown>;
+  /** As `Service.run`, but its faults may be thrown at once. */
+  readonly run: (accepted: unknown, context: CallContext) => Maybe<Json>;
 }
 
 /** A service, ready to be sold. */
@@ -83,6 +105,9 @@ export interface Service {
    * @throws Fault `SERVICE_FAILED`
    */
   readonly run: (accepted: unknown, context: CallContext) => Promise<Json>;
+  readonly steps: ServiceSteps;
+  /** What became of a call that was cut, its result checked. @throws Fault `SERVICE_FAILED` */
+  readonly recover: (call: CutCall) => Promise<Recovery<Json>>;
 }
 
 /**
@@ -104,10 +129,22 @@ export function service<Input, Output>(
   if (!isDescriptionText(description)) {
     throw new Fault('CONFIG_INVALID', { service: name, problem: 'description' });
   }
+  if (!isSellable(price, maxCalls)) {
+    throw new Fault('CONFIG_INVALID', { service: name, problem: 'price' });
+  }
   const { timeoutMs } = options;
   if (timeoutMs !== undefined && !(timeoutMs >= 1 && timeoutMs <= MAX_WAIT_MS)) {
     throw new Fault('CONFIG_INVALID', { service: name, problem: 'timeoutMs' });
   }
+  const steps: ServiceSteps = {
+    accept: (value) => accept(input, value),
+    run: (accepted, context) => {
+      const result = guard(() => handler(accepted as Input, context));
+      return result instanceof Promise
+        ? result.then((value) => checkResult(output, value))
+        : checkResult(output, result);
+    },
+  };
   return {
     name,
     description,
@@ -116,23 +153,45 @@ export function service<Input, Output>(
     maxCalls,
     timeoutMs,
     jsonSchema: options.jsonSchema ?? {},
-    accept: (value) => accept(input, value),
-    run: async (accepted, context) => {
-      const result = await settle(() => handler(accepted as Input, context));
-      const checked = await settle(() => output['~standard'].validate(result));
-      if (checked.issues)
-        throw new Fault('SERVICE_FAILED', { reason: 'the result breaks its schema' });
-      return checked.value as Json;
+    accept: async (value) => steps.accept(value),
+    run: async (accepted, context) => steps.run(accepted, context),
+    steps,
+    recover: async (call) => {
+      const found = await guard(() => options.recover?.(call) ?? ('unknown' as const));
+      return typeof found === 'object' ? { done: await checkResult(output, found.done) } : found;
     },
   };
 }
 
-async function accept(schema: Schema, value: Json): Promise<unknown> {
-  const checked = await settle(() => schema['~standard'].validate(value));
+/** Every quantity costs something, and none more than there is. */
+function isSellable(price: BundlePrice, maxCalls: number): boolean {
+  try {
+    return bundleTotalMsat(price, 1) > 0n && bundleTotalMsat(price, maxCalls) > 0n;
+  } catch {
+    return false;
+  }
+}
+
+function accept(schema: Schema, value: Json): Maybe<unknown> {
+  const checked = guard(() => schema['~standard'].validate(value));
+  return checked instanceof Promise ? checked.then(acceptedValue) : acceptedValue(checked);
+}
+
+function acceptedValue(checked: Validated<unknown>): unknown {
   if (checked.issues) {
     throw new Fault('SERVICE_INPUT', { problems: checked.issues.slice(0, 8).map(printIssue) });
   }
   return checked.value;
+}
+
+function checkResult(schema: Schema, result: unknown): Maybe<Json> {
+  const checked = guard(() => schema['~standard'].validate(result));
+  return checked instanceof Promise ? checked.then(checkedValue) : checkedValue(checked);
+}
+
+function checkedValue(checked: Validated<unknown>): Json {
+  if (checked.issues) throw new Fault('SERVICE_FAILED', { reason: 'the result breaks its schema' });
+  return checked.value as Json;
 }
 
 function printIssue(issue: SchemaIssue): string {
@@ -141,11 +200,32 @@ function printIssue(issue: SchemaIssue): string {
 }
 
 /** A seller's code may only fail as SERVICE_FAILED: whatever else it throws stays inside. */
-async function settle<T>(run: () => T | Promise<T>): Promise<T> {
+function guard<T>(run: () => T | Promise<T>): Maybe<T> {
   try {
-    return await run();
+    const result = run();
+    return isThenable(result) ? guarded(result) : result;
   } catch (error) {
-    if (error instanceof Fault && error.code === 'SERVICE_FAILED') throw error;
-    throw new Fault('SERVICE_FAILED', {}, error);
+    throw serviceFault(error);
   }
+}
+
+async function guarded<T>(result: PromiseLike<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    throw serviceFault(error);
+  }
+}
+
+function serviceFault(error: unknown): Fault {
+  if (error instanceof Fault && error.code === 'SERVICE_FAILED') return error;
+  return new Fault('SERVICE_FAILED', {}, error);
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    'then' in value &&
+    typeof value.then === 'function'
+  );
 }

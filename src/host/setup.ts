@@ -1,5 +1,5 @@
 /**
- * The host's side of the set-up exchange: an order comes in, an offer with an invoice goes out.
+ * The host's side of the set-up exchange: an order comes in, a quote with an invoice goes out.
  *
  * The session is durable before its invoice leaves. The same message gets the same reply, so a
  * payer that lost the reply asks again and buys once.
@@ -20,12 +20,12 @@ import {
   ephemeralPublic,
   member,
   messageHash,
-  offerBox,
+  quoteBox,
   orderBox,
   parseSetupRequest,
   replyStatement,
   sharedSecret,
-  type SetupOffer,
+  type SetupQuote,
   type SetupOrder,
   type SetupReply,
   type SetupRequest,
@@ -51,6 +51,25 @@ export interface DeskParts {
   readonly services: ReadonlyMap<string, Service>;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+/** An order that was read, and what its reply is made with. */
+interface AcceptedOrder {
+  readonly request: SetupRequest;
+  /** Of the set-up message. */
+  readonly hash: Uint8Array;
+  readonly payer: PeerKey;
+  readonly payerSecret: Uint8Array;
+  readonly service: Service;
+  readonly calls: number;
+  readonly grant: Uint8Array;
+  readonly totalMsat: Msat;
+}
+
+/** What both sides know before there is a quote. */
+interface Agreement {
+  readonly secrets: SetupSecrets;
+  readonly head: Pick<SetupReply, 'protocol' | 'setup' | 'ephemeral' | 'wrapped'>;
 }
 
 /** Where bundles are ordered. */
@@ -99,16 +118,34 @@ export class SetupDesk {
   }
 
   async #open(request: SetupRequest, hash: Uint8Array, address: string): Promise<Json> {
-    const { keys, clock, random, books } = this.#parts;
+    const { keys, books } = this.#parts;
     const payer = payerKey(request);
     const payerSecret = await keys.unwrap(binaryMember(request.wrapped, 'wrapped'));
-    const { service, calls, token } = this.#readOrder(request, payerSecret);
-    const totalMsat = bundleTotalMsat(service.price, calls);
+    const order = this.#readOrder(request, payerSecret);
+    const totalMsat = bundleTotalMsat(order.service.price, order.calls);
+    // Before there is an invoice that somebody could pay.
+    const room = await books.room({ payer: payer.fingerprint, totalMsat });
+    try {
+      const accepted = { ...order, request, hash, payer, payerSecret, totalMsat };
+      // What can be wrong with the message is found before an invoice is made.
+      const agreed = this.#agree(accepted);
+      const { terms } = await books.open(await this.#quote(accepted, agreed));
+      this.#takePlace(address, terms.paymentHash, terms.payByMs);
+      return parseJson(terms.reply);
+    } finally {
+      room.leave();
+    }
+  }
+
+  /** Makes the invoice and everything else that the session is opened with. */
+  async #quote(order: AcceptedOrder, agreed: Agreement): Promise<SessionTerms> {
+    const { keys, clock, random } = this.#parts;
+    const { service, calls, totalMsat } = order;
     const openedAtMs = clock.now();
     const expiresAtMs = unixMs(openedAtMs + SESSION_LIFE_MS);
     const created = await this.#invoice(service, calls, totalMsat);
     const session = toHex(random.bytes(16));
-    const offer: SetupOffer = {
+    const quote: SetupQuote = {
       session,
       service: service.name,
       calls,
@@ -119,8 +156,8 @@ export class SetupDesk {
       receipt_key: member(keys.receiptKey),
       receipt_certificate: member(keys.receiptCertificate),
     };
-    const { reply, key } = await this.#seal(offer, { request, hash, payer, payerSecret, token });
-    const terms: SessionTerms = {
+    const { reply, key } = await this.#seal(quote, order, agreed);
+    return {
       session,
       service: service.name,
       calls,
@@ -129,14 +166,11 @@ export class SetupDesk {
       openedAtMs,
       payByMs: created.expiresAtMs,
       expiresAtMs,
-      setup: toHex(hash),
-      payer: payer.fingerprint,
+      setup: toHex(order.hash),
+      payer: order.payer.fingerprint,
       codeKey: key,
       reply: utf8(JSON.stringify(reply)),
     };
-    const opened = await books.open(terms);
-    this.#takePlace(address, created.paymentHash, created.expiresAtMs);
-    return parseJson(opened.terms.reply);
   }
 
   async #invoice(service: Service, calls: number, amountMsat: Msat): Promise<CreatedInvoice> {
@@ -152,43 +186,47 @@ export class SetupDesk {
   #readOrder(
     request: SetupRequest,
     payerSecret: Uint8Array,
-  ): { service: Service; calls: number; token: Uint8Array } {
+  ): { service: Service; calls: number; grant: Uint8Array } {
     const order = openOrder(request, payerSecret);
     const service = this.#parts.services.get(order.service);
     if (!service) throw new Fault('SERVICE_UNKNOWN', { service: order.service.slice(0, 64) });
     if (!Number.isInteger(order.calls) || order.calls < 1 || order.calls > service.maxCalls) {
       throw new Fault('SERVICE_QUANTITY', { min: 1, max: service.maxCalls });
     }
-    return { service, calls: order.calls, token: binaryMember(order.token, 'token', 32) };
+    return { service, calls: order.calls, grant: binaryMember(order.grant, 'grant', 32) };
   }
 
-  async #seal(
-    offer: SetupOffer,
-    from: {
-      readonly request: SetupRequest;
-      readonly hash: Uint8Array;
-      readonly payer: PeerKey;
-      readonly payerSecret: Uint8Array;
-      readonly token: Uint8Array;
-    },
-  ): Promise<{ reply: SetupReply; key: Uint8Array }> {
-    const { random, keys } = this.#parts;
+  /**
+   * The secrets that both sides share, and what tells the payer.
+   * @throws Fault `SETUP_MALFORMED`
+   */
+  #agree(order: AcceptedOrder): Agreement {
+    const { random } = this.#parts;
     const hostSecret = random.bytes(32);
     const ephemeral = random.bytes(32);
     const secrets: SetupSecrets = {
-      payerSecret: from.payerSecret,
+      payerSecret: order.payerSecret,
       hostSecret,
-      shared: sharedSecret(ephemeral, binaryMember(from.request.ephemeral, 'ephemeral', 32)),
-      token: from.token,
+      shared: sharedSecret(ephemeral, binaryMember(order.request.ephemeral, 'ephemeral', 32)),
+      grant: order.grant,
     };
     const head = {
       protocol: BUNDLE_PROTOCOL,
-      setup: toHex(from.hash),
+      setup: toHex(order.hash),
       ephemeral: member(ephemeralPublic(ephemeral)),
-      wrapped: member(from.payer.wrap(hostSecret)),
+      wrapped: member(wrapFor(order.payer, hostSecret)),
     } as const;
-    const box = offerBox(secrets, head);
-    const sealed = member(sealOnce(box.key, utf8(JSON.stringify(offer)), box.associated));
+    return { secrets, head };
+  }
+
+  async #seal(
+    quote: SetupQuote,
+    from: AcceptedOrder,
+    { secrets, head }: Agreement,
+  ): Promise<{ reply: SetupReply; key: Uint8Array }> {
+    const { keys } = this.#parts;
+    const box = quoteBox(secrets, head);
+    const sealed = member(sealOnce(box.key, utf8(JSON.stringify(quote)), box.associated));
     const unsigned = { ...head, sealed };
     const signature = member(await keys.sign(replyStatement(from.hash, unsigned)));
     return { reply: { ...unsigned, signature }, key: codeKey(secrets, head) };
@@ -217,6 +255,15 @@ export class SetupDesk {
   }
 }
 
+/** A key can be well-formed and still not work. @throws Fault `SETUP_MALFORMED` */
+function wrapFor(payer: PeerKey, secret: Uint8Array): Uint8Array {
+  try {
+    return payer.wrap(secret);
+  } catch {
+    throw new Fault('SETUP_MALFORMED', { name: 'payer' });
+  }
+}
+
 function payerKey(request: SetupRequest): PeerKey {
   try {
     return peerKey(binaryMember(request.payer, 'payer'));
@@ -236,9 +283,9 @@ function openOrder(request: SetupRequest, payerSecret: Uint8Array): SetupOrder {
   } catch {
     throw new Fault('SETUP_DECRYPT');
   }
-  const { service, calls, token } = order;
-  if (typeof service !== 'string' || typeof calls !== 'number' || typeof token !== 'string') {
+  const { service, calls, grant } = order;
+  if (typeof service !== 'string' || typeof calls !== 'number' || typeof grant !== 'string') {
     throw new Fault('SETUP_MALFORMED', { name: 'sealed' });
   }
-  return { service, calls, token };
+  return { service, calls, grant };
 }

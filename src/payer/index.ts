@@ -1,6 +1,7 @@
 /** Payer: the buying role. @module */
 export { normalizeUrl, type Link, type Trust } from './link.ts';
 export { Payer, type BuyRequest, type PayerParts } from './payer.ts';
+export type { RefundOptions, RefundResult } from './refund.ts';
 export {
   PayerSession,
   type CallOptions,

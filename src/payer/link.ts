@@ -3,7 +3,7 @@
  * @module
  */
 import { utf8 } from '../base/bytes/index.ts';
-import { Fault, fromProblem } from '../base/fault/index.ts';
+import { Fault, fromProblem, isFault } from '../base/fault/index.ts';
 import { parseJson, type Json } from '../base/json/index.ts';
 import type { Random } from '../base/random/index.ts';
 import type { Clock } from '../base/time/index.ts';
@@ -63,17 +63,16 @@ export interface Link {
 
 /**
  * Reads a host's description and checks its key.
- * @throws Fault `HOST_KEY_CHANGED`, `HOST_MALFORMED`, `HOST_UNREACHABLE`
+ * @throws Fault `HOST_KEY_CHANGED`, `HOST_FOREIGN`, `HOST_UNREACHABLE`
  */
 export async function openLink(parts: LinkParts, hostUrl: string, trust: Trust): Promise<Link> {
   const url = normalizeUrl(hostUrl);
   const patience = { ...parts, deadlineMs: ASK_DEADLINE_MS };
-  const answer = await persist(patience, () =>
-    parts.net.send({ ...get, url: url + DESCRIPTION_PATH, timeoutMs: TRY_TIMEOUT_MS }),
+  const { description, key } = await persist(patience, async () =>
+    readDescription(
+      await parts.net.send({ ...get, url: url + DESCRIPTION_PATH, timeoutMs: TRY_TIMEOUT_MS }),
+    ),
   );
-  const description = parseDescription(jsonOf(accepted(answer)));
-  const key = peerKey(description.host_key);
-  if (key.fingerprint !== description.host_key_fingerprint) throw new Fault('HOST_MALFORMED');
   await checkTrust(parts, url, key, trust);
   return {
     url,
@@ -97,6 +96,19 @@ export async function openLink(parts: LinkParts, hostUrl: string, trust: Trust):
 
 const jsonHeaders = { 'content-type': 'application/json', accept: 'application/json' };
 const get = { method: 'GET', headers: { accept: 'application/json' } } as const;
+
+/** Nothing is bought yet: whatever is strange here costs nothing. @throws Fault `HOST_FOREIGN` */
+function readDescription(answer: NetResponse): { description: Description; key: PeerKey } {
+  try {
+    const description = parseDescription(jsonOf(accepted(answer)));
+    const key = peerKey(description.host_key);
+    if (key.fingerprint !== description.host_key_fingerprint) throw new Fault('HOST_FOREIGN');
+    return { description, key };
+  } catch (error) {
+    const passing = isFault(error) && error.row.retry === 'same';
+    throw passing ? error : new Fault('HOST_FOREIGN', {}, error);
+  }
+}
 
 /**
  * `127.0.0.1:8402` means plain HTTP on loopback; everything else has to be TLS.

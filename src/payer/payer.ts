@@ -55,7 +55,7 @@ export class Payer {
     this.#parts = parts;
   }
 
-  /** Meets a host. @throws Fault `HOST_KEY_CHANGED`, `HOST_UNREACHABLE`, `HOST_MALFORMED` */
+  /** Meets a host. @throws Fault `HOST_KEY_CHANGED`, `HOST_UNREACHABLE`, `HOST_FOREIGN` */
   connect(url: string, trust: Trust = {}): Promise<Link> {
     return openLink(this.#parts, url, trust);
   }
@@ -66,16 +66,23 @@ export class Payer {
    */
   async buy(link: Link, request: BuyRequest): Promise<PayerSession> {
     const id = request.purchaseId ?? toHex(this.#parts.random.bytes(16));
-    const known = await this.#parts.store.purchase(id);
-    return this.#finish(link, known ?? (await this.#order(link, id, request)));
+    try {
+      const known = await this.#parts.store.purchase(id);
+      if (known) assertSameOrder(link, known, request);
+      return await this.#finish(link, known ?? (await this.#order(link, id, request)));
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      throw new Fault(error.code, { ...error.facts, purchase: id }, error);
+    }
   }
 
   /**
-   * Goes on with every purchase from this host whose outcome is open, and reports those that are
-   * paid.
+   * Goes on with every payment to this host whose outcome is open, and reports those that
+   * succeeded.
+   * Orders that were never paid for are left: only their id buys them.
    */
   async resume(link: Link): Promise<readonly PayerSession[]> {
-    const filter = { host: link.url, states: ['made', 'paying'] as const };
+    const filter = { host: link.url, states: ['paying'] as const };
     const sessions: PayerSession[] = [];
     for (const purchase of await this.#parts.store.purchases(filter)) {
       try {
@@ -114,30 +121,62 @@ export class Payer {
       madeAtMs: this.#parts.clock.now(),
       record: printRecord(setup),
     });
+    // Another process may have used the id in the meantime.
+    assertSameOrder(link, inserted.purchase, request);
     return inserted.purchase;
   }
 
   async #finish(link: Link, from: Purchase): Promise<PayerSession> {
     let purchase = from;
-    const record = parseRecord(purchase.record);
-    if (purchase.state === 'made' && record.stage === 'setup') {
-      const reply = await link.ask('toll.setup', record.request);
-      const { network } = await this.#parts.wallet.info();
-      const nowMs = this.#parts.clock.now();
-      const { keyring } = this.#parts;
-      const check = { host: link.key, service: purchase.service, network, nowMs, keyring };
-      const offer = await openReply(reply, record, check);
-      purchase = await this.#update(purchase, {
-        session: offer.session,
-        paymentHash: offer.paymentHash,
-        amountMsat: offer.totalMsat,
-        record: printRecord(offer.record),
-      });
+    if (purchase.state === 'made' && purchase.session === undefined) {
+      purchase = await this.#setUp(link, purchase);
     }
     if (purchase.state === 'made') purchase = await this.#update(purchase, { state: 'paying' });
     if (purchase.state === 'paying') purchase = await this.#pay(purchase);
-    if (purchase.state === 'failed') throw new Fault('PAYMENT_FAILED', { purchase: purchase.id });
+    if (purchase.state === 'failed') purchase = await this.#lookAgain(purchase);
     return this.#session(link, purchase);
+  }
+
+  /** Sends the order and checks the quote; a refusal for good ends the purchase. */
+  async #setUp(link: Link, purchase: Purchase): Promise<Purchase> {
+    const record = parseRecord(purchase.record);
+    if (record.stage !== 'setup') throw new Fault('STORE_CORRUPT', { what: 'purchase record' });
+    try {
+      const reply = await link.ask('toll.setup', record.request);
+      const { network } = await this.#parts.wallet.info();
+      const { keyring, clock, store } = this.#parts;
+      const check = {
+        host: link.key,
+        service: purchase.service,
+        network,
+        nowMs: clock.now(),
+        keyring,
+      };
+      const quote = await openReply(reply, record, check);
+      const other = await store.purchaseBySession(quote.session);
+      // The host chooses the session's id; it must not name what another host has sold.
+      if (other && other.id !== purchase.id) throw new Fault('HOST_TERMS', { where: 'session' });
+      return await this.#update(purchase, {
+        session: quote.session,
+        paymentHash: quote.paymentHash,
+        amountMsat: quote.totalMsat,
+        record: printRecord(quote.record),
+      });
+    } catch (error) {
+      const refused = isFault(error) && error.row.money === 'unspent' && error.row.retry !== 'same';
+      if (refused) await this.#update(purchase, { state: 'failed' });
+      throw error;
+    }
+  }
+
+  /** The wallet has the last word: a payment that failed here may have succeeded from elsewhere. */
+  async #lookAgain(purchase: Purchase): Promise<Purchase> {
+    const { paymentHash, id } = purchase;
+    const known =
+      paymentHash === undefined ? undefined : await this.#parts.wallet.outgoing(paymentHash);
+    if (known?.state === 'paid') return this.#update(purchase, { state: 'paid' });
+    if (known?.state === 'pending') throw new Fault('PAYMENT_UNKNOWN', { purchase: id });
+    throw new Fault(known?.reason ?? 'PAYMENT_FAILED', { purchase: id });
   }
 
   /** Pays the invoice of a purchase; what the wallet knows already is not paid again. */
@@ -183,7 +222,10 @@ export class Payer {
     }
   }
 
-  /** Writes a change; if another process was faster, its state is what counts. */
+  /**
+   * Writes a change. If another process was faster, its state is what counts; but that it was paid
+   * always does.
+   */
   async #update(
     purchase: Purchase,
     change: Omit<PurchaseChange, 'id' | 'version'>,
@@ -191,6 +233,9 @@ export class Payer {
     const { id, version } = purchase;
     const updated = await this.#parts.store.updatePurchase({ id, version, ...change });
     if (updated.kind === 'unknown') throw new Fault('STORE_CORRUPT', { what: 'purchase' });
+    const overtaken = updated.kind === 'stale' && change.state === 'paid';
+    if (overtaken && updated.purchase.state !== 'paid')
+      return this.#update(updated.purchase, change);
     return updated.purchase;
   }
 
@@ -203,6 +248,16 @@ export class Payer {
     const { codeKey } = record;
     return new PayerSession(this.#parts, link, { session, service, codeKey, paymentHash });
   }
+}
+
+/** @throws Fault `PURCHASE_CONFLICT` when the id stands for another order */
+function assertSameOrder(link: Link, known: Purchase, request: BuyRequest): void {
+  const { service, calls } = request;
+  const same =
+    known.host === link.url &&
+    known.service === service &&
+    parseRecord(known.record).calls === calls;
+  if (!same) throw new Fault('PURCHASE_CONFLICT', { purchase: known.id });
 }
 
 function feeLimit(amountMsat: Msat): Msat {

@@ -16,7 +16,7 @@ export interface SetupRecord {
   readonly privatePem: string;
   readonly payerSecret: Uint8Array;
   readonly ephemeral: Uint8Array;
-  readonly token: Uint8Array;
+  readonly grant: Uint8Array;
   readonly calls: number;
   readonly maxTotalMsat: Msat;
 }
@@ -41,7 +41,7 @@ export function printRecord(record: SetupRecord | SessionRecord): Uint8Array {
       ...record,
       payerSecret: member(record.payerSecret),
       ephemeral: member(record.ephemeral),
-      token: member(record.token),
+      grant: member(record.grant),
       maxTotalMsat: record.maxTotalMsat.toString(),
     }),
   );
@@ -67,7 +67,7 @@ export function parseRecord(bytes: Uint8Array): SetupRecord | SessionRecord {
       privatePem: textMember(value, 'privatePem'),
       payerSecret: binaryMember(value['payerSecret'], 'payerSecret', 32),
       ephemeral: binaryMember(value['ephemeral'], 'ephemeral', 32),
-      token: binaryMember(value['token'], 'token', 32),
+      grant: binaryMember(value['grant'], 'grant', 32),
       calls: Number(value['calls']),
       maxTotalMsat: parseMsat(value['maxTotalMsat']),
     };

@@ -22,9 +22,13 @@ const PASSING: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'HOST_STOPPING',
   'HOST_BROKEN',
   'CALL_BUSY',
+  'CALL_UNRESOLVED',
+  'CALL_RERUN_FAILED',
   'SETUP_BUSY',
   'HOST_WALLET',
   'SESSION_UNPAID',
+  'REFUND_BUSY',
+  'REFUND_PENDING',
 ]);
 
 /**

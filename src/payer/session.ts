@@ -6,7 +6,7 @@
  * @module
  */
 import { toHex, utf8 } from '../base/bytes/index.ts';
-import { Fault, isFault } from '../base/fault/index.ts';
+import { Fault, isFault, type FaultCode } from '../base/fault/index.ts';
 import { jsonObject, parseJson, textMember, type Json } from '../base/json/index.ts';
 import type { Msat } from '../base/money/index.ts';
 import { parseMsat } from '../base/money/index.ts';
@@ -19,8 +19,15 @@ import {
   type ReceiptFacts,
 } from '../pay/bundle/index.ts';
 import { printAsk, printCall, type CallBalance } from '../wire/toll/index.ts';
-import { CALL_DEADLINE_MS } from './limits.ts';
+import { ABANDONED_AFTER_MS, CALL_DEADLINE_MS } from './limits.ts';
 import type { Link, LinkParts } from './link.ts';
+import {
+  refundSession,
+  refundableOf,
+  type RefundOptions,
+  type RefundParts,
+  type RefundResult,
+} from './refund.ts';
 import { persist } from './retry.ts';
 
 /** A result and what it cost. */
@@ -48,6 +55,8 @@ export interface SessionStatus {
   readonly paid: boolean;
   readonly callsLeft: number;
   readonly creditMsat: Msat;
+  /** What a refund could pay out now: credit less the routing fee that is set aside. */
+  readonly refundableMsat: Msat;
   readonly chargedMsat: Msat;
 }
 
@@ -66,15 +75,34 @@ export interface SessionKey {
   readonly paymentHash: string;
 }
 
+/** Begins the callId of a call that the caller did not name. */
+const UNNAMED = '~';
+
+/** What a host says about the one number it was asked for; the number can be forgotten then. */
+const VERDICTS: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'SERVICE_INPUT',
+  'SERVICE_FAILED',
+  'SERVICE_TIMEOUT',
+  'SESSION_EXPIRED',
+  'SESSION_EXHAUSTED',
+  'CALL_FORGOTTEN',
+  'CALL_CONFLICT',
+  'CALL_OUTCOME_UNKNOWN',
+  'CALL_FAILED',
+  'CALL_RERUNS',
+]);
+
 /** A paid session with a host. */
 export class PayerSession {
   readonly session: string;
   readonly service: string;
   readonly #key: SessionKey;
   readonly #link: Link;
-  readonly #parts: LinkParts;
+  readonly #parts: RefundParts;
+  /** Calls under way in this object. */
+  readonly #asked = new Set<string>();
 
-  constructor(parts: LinkParts, link: Link, key: SessionKey) {
+  constructor(parts: RefundParts, link: Link, key: SessionKey) {
     this.#parts = parts;
     this.#link = link;
     this.#key = key;
@@ -84,30 +112,33 @@ export class PayerSession {
 
   /**
    * Makes one call.
-   * @throws Fault `SERVICE_*` (not charged), `SESSION_*`, or `CALL_UNANSWERED`: then the same
-   * callId
-   * finds out what became of it
+   * @throws Fault `SERVICE_*` (not charged), `SESSION_*`, or one that leaves the outcome open, such
+   * as `CALL_UNANSWERED`: then the callId among its facts finds out, at no further cost
    */
   async call(input: Json, options: CallOptions = {}): Promise<CallResult> {
-    const callId = options.callId ?? toHex(this.#parts.random.bytes(16));
+    const callId = options.callId ?? this.#unnamed();
     const request = utf8(JSON.stringify(input));
     const { session } = this.#key;
-    const recorded = await this.#record(callId, request, options);
-    if (recorded.kind === 'resolved') {
-      return { result: parseJson(recorded.answer), balance: undefined, callId };
-    }
-    const { n, done } = recorded;
+    const { store } = this.#parts;
+    this.#asked.add(callId);
     try {
+      const recorded = await this.#record(callId, request, options);
+      if (recorded.kind === 'resolved') {
+        return { result: parseJson(recorded.answer), balance: undefined, callId };
+      }
+      const { n, done } = recorded;
       const { body, balance } = await this.#send({ n, done, input, request }, options);
       const result = parseAnswer(body);
-      await this.#parts.store.resolveCall(session, callId, options.callId ? body : undefined);
+      await store.resolveCall(session, callId, options.callId ? body : undefined);
       return { result, balance, callId };
     } catch (error) {
-      // What is unknown stays recorded, so that the same callId can find out.
-      if (isFault(error) && error.row.money !== 'unknown') {
-        await this.#parts.store.resolveCall(session, callId);
-      }
+      if (!isFault(error)) throw error;
+      // Only the host's verdict on this number ends it: any other failure may hide a charge.
+      if (!VERDICTS.has(error.code)) throw new Fault(error.code, { ...error.facts, callId }, error);
+      await store.resolveCall(session, callId);
       throw error;
+    } finally {
+      this.#asked.delete(callId);
     }
   }
 
@@ -118,8 +149,19 @@ export class PayerSession {
       paid: answer['paid'] === true,
       callsLeft: Number(answer['calls_left']),
       creditMsat: parseMsat(answer['credit_msat']),
+      refundableMsat: refundableOf(answer),
       chargedMsat: parseMsat(answer['charged_msat']),
     };
+  }
+
+  /**
+   * Gets prepaid money back by Lightning and waits until it has arrived.
+   * @throws Fault `REFUND_*`; `REFUND_PENDING` when time is up: the same refundId finds out
+   */
+  refund(options: RefundOptions = {}): Promise<RefundResult> {
+    const { session, codeKey } = this.#key;
+    const refundableMsat = async (): Promise<Msat> => (await this.status()).refundableMsat;
+    return refundSession(this.#parts, this.#link, { session, codeKey, refundableMsat }, options);
   }
 
   /** A signed statement of everything served so far. @throws Fault `RECEIPT_INVALID` */
@@ -135,15 +177,21 @@ export class PayerSession {
     return { text, facts };
   }
 
+  /** A name for a call that the caller did not name: with its time, so that it can be given up. */
+  #unnamed(): string {
+    const { clock, random } = this.#parts;
+    return `${UNNAMED}${clock.now().toString(16)}.${toHex(random.bytes(8))}`;
+  }
+
   async #record(
     callId: string,
     request: Uint8Array,
     options: CallOptions,
   ): Promise<{ kind: 'send'; n: bigint; done: bigint } | { kind: 'resolved'; answer: Uint8Array }> {
     const { store } = this.#parts;
-    // Only `window` is tried again: calls of this or another process have to be resolved first.
+    const { session } = this.#key;
     return persist(this.#patience(options), async () => {
-      const recorded = await store.recordCall({ session: this.#key.session, callId, request });
+      const recorded = await store.recordCall({ session, callId, request });
       switch (recorded.kind) {
         case 'recorded':
         case 'exists':
@@ -151,12 +199,29 @@ export class PayerSession {
         case 'resolved':
           return { kind: 'resolved', answer: recorded.answer };
         case 'conflict':
-          throw new Fault('CALL_CONFLICT', { callId });
+          throw new Fault('CALL_CONFLICT');
         case 'window':
         case 'late':
-          throw new Fault('CALL_BUSY', { open: 64 });
+          await this.#dropAbandoned();
+          throw new Fault('CALL_UNRESOLVED');
       }
     });
+  }
+
+  /**
+   * Gives up the outcomes that nobody can ask for any more: calls without a name of the caller's,
+   * not under way here, and old enough not to be under way elsewhere. Whether they were charged the
+   * host's statements say.
+   */
+  async #dropAbandoned(): Promise<void> {
+    const { store, clock } = this.#parts;
+    const { session } = this.#key;
+    const { calls } = await store.unresolvedCalls(session);
+    for (const { callId } of calls) {
+      if (!callId.startsWith(UNNAMED) || this.#asked.has(callId)) continue;
+      const madeAtMs = Number.parseInt(callId.slice(UNNAMED.length), 16);
+      if (clock.now() - madeAtMs > ABANDONED_AFTER_MS) await store.resolveCall(session, callId);
+    }
   }
 
   #send(

@@ -1,5 +1,5 @@
 /**
- * The payer's side of the set-up exchange: the order that goes out, the checks on the offer.
+ * The payer's side of the set-up exchange: the order that goes out, the checks on the quote.
  * @module
  */
 import { fromHex, toHex, utf8 } from '../base/bytes/index.ts';
@@ -17,7 +17,7 @@ import {
   ephemeralPublic,
   member,
   messageHash,
-  offerBox,
+  quoteBox,
   orderBox,
   parseSetupReply,
   receiptKeyStatement,
@@ -27,7 +27,7 @@ import {
   type SetupSecrets,
 } from '../pay/bundle/index.ts';
 import type { PayerKeyring, PayerKeys, PeerKey } from '../port/keys/index.ts';
-import { INVOICE_MARGIN_MS } from './limits.ts';
+import { INVOICE_MARGIN_MS, MIN_SESSION_LIFE_MS } from './limits.ts';
 import type { SessionRecord, SetupRecord } from './record.ts';
 
 /** What is ordered. */
@@ -46,7 +46,7 @@ export function makeSetup(
 ): SetupRecord {
   const payerSecret = random.bytes(32);
   const ephemeral = random.bytes(32);
-  const token = random.bytes(32);
+  const grant = random.bytes(32);
   const head = {
     protocol: BUNDLE_PROTOCOL,
     host: host.fingerprint,
@@ -56,7 +56,7 @@ export function makeSetup(
   } as const;
   const { service, calls, maxTotalMsat } = order;
   const box = orderBox(payerSecret, head);
-  const plain = utf8(JSON.stringify({ service, calls, token: member(token) }));
+  const plain = utf8(JSON.stringify({ service, calls, grant: member(grant) }));
   const sealed = member(sealOnce(box.key, plain, box.associated));
   const request = { ...head, sealed };
   const { privatePem } = keys;
@@ -66,14 +66,14 @@ export function makeSetup(
     privatePem,
     payerSecret,
     ephemeral,
-    token,
+    grant,
     calls,
     maxTotalMsat,
   };
 }
 
-/** What an offer is checked against, and the keys that open it. */
-export interface OfferCheck {
+/** What a quote is checked against, and the keys that open it. */
+export interface QuoteCheck {
   readonly host: PeerKey;
   readonly service: string;
   readonly network: Network;
@@ -81,8 +81,8 @@ export interface OfferCheck {
   readonly keyring: PayerKeyring;
 }
 
-/** An offer that passed every check. */
-export interface Offer {
+/** A quote that passed every check. */
+export interface Quote {
   readonly session: string;
   readonly paymentHash: string;
   readonly totalMsat: Msat;
@@ -91,56 +91,57 @@ export interface Offer {
 
 /**
  * Opens the reply to a set-up message and checks it against what was ordered.
- * @throws Fault `HOST_SIGNATURE`, `HOST_TERMS`, `HOST_MALFORMED`, `PAYMENT_PRICE`, `INVOICE_*`
+ * @throws Fault `HOST_SIGNATURE`, `HOST_TERMS`, `HOST_FOREIGN`, `PAYMENT_PRICE`, `INVOICE_*`
  */
-export async function openReply(value: Json, sent: SetupRecord, check: OfferCheck): Promise<Offer> {
+export async function openReply(value: Json, sent: SetupRecord, check: QuoteCheck): Promise<Quote> {
   const reply = readReply(value);
   const setup = messageHash(sent.request);
   const signature = binaryMember(reply.signature, 'signature');
   if (!check.host.verify(replyStatement(setup, reply), signature))
     throw new Fault('HOST_SIGNATURE');
-  if (reply.setup !== toHex(setup)) throw new Fault('HOST_MALFORMED', { where: 'setup' });
+  if (reply.setup !== toHex(setup)) throw new Fault('HOST_FOREIGN', { where: 'setup' });
   const secrets: SetupSecrets = {
     payerSecret: sent.payerSecret,
     hostSecret: await check.keyring
       .read(sent.privatePem)
       .unwrap(binaryMember(reply.wrapped, 'wrapped')),
     shared: sharedSecret(sent.ephemeral, binaryMember(reply.ephemeral, 'ephemeral', 32)),
-    token: sent.token,
+    grant: sent.grant,
   };
-  const offer = readOffer(reply, secrets);
-  const receiptKey = binaryMember(offer['receipt_key'], 'receipt_key', 32);
-  const certificate = binaryMember(offer['receipt_certificate'], 'receipt_certificate');
+  const quote = readQuote(reply, secrets);
+  const receiptKey = binaryMember(quote['receipt_key'], 'receipt_key', 32);
+  const certificate = binaryMember(quote['receipt_certificate'], 'receipt_certificate');
   if (!check.host.verify(receiptKeyStatement(receiptKey), certificate))
     throw new Fault('HOST_SIGNATURE');
-  return checkTerms(offer, sent, check, codeKey(secrets, reply));
+  return checkTerms(quote, sent, check, codeKey(secrets, reply));
 }
 
 function checkTerms(
-  offer: Record<string, Json>,
+  quote: Record<string, Json>,
   sent: SetupRecord,
-  check: OfferCheck,
+  check: QuoteCheck,
   key: Uint8Array,
-): Offer {
-  const session = textMember(offer, 'session');
+): Quote {
+  const session = textMember(quote, 'session');
   if (fromHex(session, 'session').length !== 16)
-    throw new Fault('HOST_MALFORMED', { where: 'session' });
-  if (offer['service'] !== check.service || offer['calls'] !== sent.calls) {
+    throw new Fault('HOST_FOREIGN', { where: 'session' });
+  if (quote['service'] !== check.service || quote['calls'] !== sent.calls) {
     throw new Fault('HOST_TERMS', { where: 'order' });
   }
-  const totalMsat = parseMsat(offer['total_msat']);
+  const totalMsat = parseMsat(quote['total_msat']);
   if (totalMsat > sent.maxTotalMsat) {
     throw new Fault('PAYMENT_PRICE', { asked: `${totalMsat}`, limit: `${sent.maxTotalMsat}` });
   }
-  const text = textMember(offer, 'invoice');
+  const text = textMember(quote, 'invoice');
   const invoice = decodeInvoice(text);
   if (invoice.network !== check.network)
     throw new Fault('INVOICE_NETWORK', { network: invoice.network });
   if (invoice.amountMsat !== totalMsat) throw new Fault('HOST_TERMS', { where: 'invoice amount' });
   const payByMs = (invoice.timestampSeconds + invoice.expirySeconds) * 1000;
   if (payByMs < check.nowMs + INVOICE_MARGIN_MS) throw new Fault('INVOICE_EXPIRED');
-  const expiresAtMs = Number(offer['expires_at_ms']);
-  if (!(expiresAtMs > check.nowMs)) throw new Fault('HOST_TERMS', { where: 'expiry' });
+  const expiresAtMs = Number(quote['expires_at_ms']);
+  if (!(expiresAtMs > check.nowMs + MIN_SESSION_LIFE_MS))
+    throw new Fault('HOST_TERMS', { where: 'expiry' });
   const { calls } = sent;
   const record: SessionRecord = {
     stage: 'session',
@@ -157,16 +158,16 @@ function readReply(value: Json): SetupReply {
   try {
     return parseSetupReply(value);
   } catch {
-    throw new Fault('HOST_MALFORMED', { where: 'set-up reply' });
+    throw new Fault('HOST_FOREIGN', { where: 'set-up reply' });
   }
 }
 
-function readOffer(reply: SetupReply, secrets: SetupSecrets): Record<string, Json> {
-  const box = offerBox(secrets, reply);
+function readQuote(reply: SetupReply, secrets: SetupSecrets): Record<string, Json> {
+  const box = quoteBox(secrets, reply);
   try {
     const plain = openOnce(box.key, binaryMember(reply.sealed, 'sealed'), box.associated);
     return { ...jsonObject(parseJson(plain)) };
   } catch {
-    throw new Fault('HOST_MALFORMED', { where: 'sealed offer' });
+    throw new Fault('HOST_FOREIGN', { where: 'sealed quote' });
   }
 }

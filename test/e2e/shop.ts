@@ -8,9 +8,9 @@ import { silentLog } from '../../src/base/log/index.ts';
 import { msat } from '../../src/base/money/index.ts';
 import { systemRandom } from '../../src/base/random/index.ts';
 import { systemClock } from '../../src/base/time/index.ts';
-import { openBooks, type Books } from '../../src/books/index.ts';
+import { openBooks, type Books, type BooksLimits } from '../../src/books/index.ts';
 import { openHttpDoor } from '../../src/door/http/index.ts';
-import { openHost, service } from '../../src/host/index.ts';
+import { openHost, service, type Service } from '../../src/host/index.ts';
 import { Payer } from '../../src/payer/index.ts';
 import { openNet } from '../../src/port/net/index.ts';
 import { openHostStore, openPayerStore, type PayerStore } from '../../src/port/store/index.ts';
@@ -35,15 +35,24 @@ export interface TestShop {
 
 const text = z.strictObject({ text: z.string().max(100) });
 
+/** What a test may set. */
+export interface TestShopOptions {
+  readonly limits?: Partial<BooksLimits>;
+  readonly creditKeepDays?: number;
+  /** Sold besides the usual ones. */
+  readonly services?: readonly Service[];
+}
+
 /** Opens a shop that sells `echo`, `fail`, `slow`, `liar` and `once`. */
-export async function openShop(): Promise<TestShop> {
+export async function openShop(options: TestShopOptions = {}): Promise<TestShop> {
+  const { limits = {}, services: more = [], ...terms } = options;
   const [clock, random, log] = [systemClock, systemRandom, silentLog];
   const network = openFakeNetwork({ clock, random });
   const hostWallet = network.wallet('host');
   const payerWallet = network.wallet('payer');
   payerWallet.fund(msat(1_000_000_000n));
   const store = await openHostStore({ file: ':memory:', thread: false });
-  const books = await openBooks({ store, clock, log, onBroken: () => undefined });
+  const books = await openBooks({ store, clock, log, limits, onBroken: () => undefined });
   const begun = new Map<string, number>();
   const common = { description: 'For tests.', input: text, output: text };
   const price = { kind: 'each', priceMsat: PRICE_MSAT } as const;
@@ -74,9 +83,10 @@ export async function openShop(): Promise<TestShop> {
         }),
     }),
     service('liar', { ...common, price, handler: () => ({ other: 1 }) as never }),
+    ...more,
   ];
   const keys = await fixtureHostKeys();
-  const parts = { keys, wallet: hostWallet, books, services, clock, random, log };
+  const parts = { keys, wallet: hostWallet, books, services, clock, random, log, ...terms };
   const host = await openHost(parts);
   const door = await openHttpDoor(host, { address: '127.0.0.1', port: 0 }, log);
   const payerStore = await openPayerStore({ file: ':memory:' });

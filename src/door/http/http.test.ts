@@ -54,6 +54,23 @@ function request(line: string, headers: Readonly<Record<string, string>> = {}): 
   return `${line} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
+test('behind a proxy, who asks is the last address that it forwarded', async () => {
+  const seen: string[] = [];
+  const handle: Handle = async ({ address }) => {
+    seen.push(address);
+    return { status: 204, headers: {}, body: new Uint8Array(0) };
+  };
+  for (const behindProxy of [false, true]) {
+    const at = { address: '127.0.0.1', port: 0, behindProxy };
+    const door = await openHttpDoor({ handle }, at, silentLog);
+    for (const header of ['203.0.113.9, 198.51.100.7', 'garbage']) {
+      await fetch(door.url, { headers: { 'x-forwarded-for': header } });
+    }
+    await door.close();
+  }
+  assert.deepEqual(seen, ['127.0.0.1', '127.0.0.1', '198.51.100.7', '127.0.0.1']);
+});
+
 test('a request reaches the host with method, path, headers, body and address', async () => {
   const head = request('POST /call/x?token=1&b', { 'content-length': '5', 'X-Test': 'yes' });
   const answer = await talk([head, 'hello']);

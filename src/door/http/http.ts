@@ -14,6 +14,7 @@ import {
   KEEP_ALIVE_MS,
   MAX_CONNECTIONS,
   MAX_HEADER_BYTES,
+  MAX_PARKED_BYTES,
   REQUEST_TIMEOUT_MS,
 } from './limits.ts';
 
@@ -26,10 +27,21 @@ export interface HttpDoor {
   close(): Promise<void>;
 }
 
+/** Where a door is. */
+export interface DoorAddress {
+  readonly address: string;
+  readonly port: number;
+  /**
+   * A TLS proxy on this machine stands in front: who asks is the last address in `X-Forwarded-For`,
+   * which the proxy writes. Without it all its visitors would share one quota.
+   */
+  readonly behindProxy?: boolean;
+}
+
 /** Opens a door. @throws Fault `CONFIG_INVALID` for an address that is not loopback or not free */
 export async function openHttpDoor(
   host: Pick<Host, 'handle'>,
-  at: { readonly address: string; readonly port: number },
+  at: DoorAddress,
   log: Log,
 ): Promise<HttpDoor> {
   if (!isLoopback(at.address)) {
@@ -44,10 +56,12 @@ export async function openHttpDoor(
   };
   const visitors = new Visitors();
   const server = createServer(options, (incoming, outgoing) => {
-    serve(host, incoming, outgoing, visitors).catch((error: unknown) => {
-      if (incoming.complete) log.error('answer could not be sent', {}, error);
-      outgoing.destroy();
-    });
+    serve(host, incoming, outgoing, { visitors, proxy: at.behindProxy ?? false }).catch(
+      (error: unknown) => {
+        if (incoming.complete) log.error('answer could not be sent', {}, error);
+        outgoing.destroy();
+      },
+    );
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on('connection', (socket) => visitors.enter(socket));
@@ -66,6 +80,18 @@ class Visitors {
   readonly #open = new Set<Socket>();
   readonly #owed = new Map<Socket, number>();
   #leaving = false;
+  #parkedBytes = 0;
+
+  /** Keeps count of what is held of unfinished bodies; false when it is too much. */
+  park(bytes: number): boolean {
+    this.#parkedBytes += bytes;
+    return this.#parkedBytes <= MAX_PARKED_BYTES;
+  }
+
+  /** A body is complete, or was given up. */
+  unpark(bytes: number): void {
+    this.#parkedBytes -= bytes;
+  }
 
   enter(socket: Socket): void {
     this.#open.add(socket);
@@ -98,47 +124,71 @@ async function serve(
   host: Pick<Host, 'handle'>,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  visitors: Visitors,
+  { visitors, proxy }: { readonly visitors: Visitors; readonly proxy: boolean },
 ): Promise<void> {
-  const body = await readBody(incoming);
+  const body = await readBody(incoming, visitors);
   visitors.owe(incoming.socket, outgoing);
-  if (body === undefined) return send(outgoing, tooLarge());
-  const [path = '/'] = (incoming.url ?? '/').split('?', 1);
+  if (body instanceof Fault) return send(outgoing, lastAnswer(body));
+  const url = incoming.url ?? '/';
+  const query = url.indexOf('?');
   const answer = await host.handle({
     method: incoming.method ?? '',
-    path,
+    path: query < 0 ? url : url.slice(0, query),
     header: (name) => {
       const value = incoming.headers[name];
       return Array.isArray(value) ? value.join(', ') : value;
     },
     body,
-    address: incoming.socket.remoteAddress ?? '',
+    address: (proxy ? forwardedFor(incoming) : undefined) ?? incoming.socket.remoteAddress ?? '',
   });
   send(outgoing, answer);
 }
 
-/** The whole body; nothing when it is larger than a host takes. The rest of it is not read. */
-async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
-  if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return undefined;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Leaving a loop over the request itself would cut the connection before the answer.
-  const reader = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  try {
-    for await (const chunk of reader) {
-      size += chunk.length;
-      if (size > MAX_BODY_BYTES) return undefined;
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    // The sender went away in the middle of its request: nothing was asked.
-    throw asFault(error, 'REQUEST_MALFORMED');
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+/**
+ * The address that the proxy on this machine saw; anything before it a visitor may have made up.
+ */
+function forwardedFor(incoming: IncomingMessage): string | undefined {
+  const header = incoming.headers['x-forwarded-for'];
+  const last = (Array.isArray(header) ? header.at(-1) : header)?.split(',').at(-1)?.trim();
+  return last !== undefined && isIP(last) !== 0 ? last : undefined;
 }
 
-function tooLarge(): HostResponse {
-  const answer = problemResponse(new Fault('REQUEST_TOO_LARGE', { max: MAX_BODY_BYTES }));
+/** The whole body, or why it is not taken; the rest of it is not read then. */
+function readBody(incoming: IncomingMessage, visitors: Visitors): Promise<Uint8Array | Fault> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = (): Fault => new Fault('REQUEST_TOO_LARGE', { max: MAX_BODY_BYTES });
+    if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES)
+      return resolve(tooLarge());
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const add = (chunk: Buffer): void => {
+      size += chunk.length;
+      const room = visitors.park(chunk.length);
+      if (room && size <= MAX_BODY_BYTES) return void chunks.push(chunk);
+      incoming.off('data', add).pause();
+      resolve(room ? tooLarge() : new Fault('CALL_BUSY'));
+      chunks.length = 0;
+    };
+    // The sender went away in the middle of its request: nothing was asked.
+    const gone = (error?: unknown): void => {
+      if (!incoming.readableEnded) reject(asFault(error, 'REQUEST_MALFORMED'));
+    };
+    const leave = (): void => {
+      visitors.unpark(size);
+      size = 0;
+    };
+    incoming.on('data', add).once('error', gone).once('close', gone).once('close', leave);
+    incoming.once('end', () => {
+      leave();
+      const [first] = chunks;
+      resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks));
+    });
+  });
+}
+
+/** After it the connection is closed: what else comes on it is the rest of a body. */
+function lastAnswer(fault: Fault): HostResponse {
+  const answer = problemResponse(fault);
   return { ...answer, headers: { ...answer.headers, connection: 'close' } };
 }
 
@@ -147,9 +197,11 @@ function send(outgoing: ServerResponse, answer: HostResponse): void {
   const { status, headers, body } = answer;
   // RFC 9110, 8.6: an answer without content has no length.
   const length = status === 204 ? {} : { 'content-length': body.length };
-  outgoing.setTimeout(ANSWER_IDLE_MS);
   outgoing.writeHead(status, { ...headers, ...length });
   outgoing.end(body);
+  const { socket } = outgoing;
+  // What the kernel has taken already is not parked here.
+  if (socket === null || socket.writableLength > 0) outgoing.setTimeout(ANSWER_IDLE_MS);
 }
 
 function listen(server: Server, at: { address: string; port: number }): Promise<void> {

@@ -2,6 +2,12 @@
 
 /** Connections at once; one more is closed. */
 export const MAX_CONNECTIONS = 10_000;
+/**
+ * Bytes of bodies that are not complete yet, of all connections together: 10,000 times the largest
+ * body would not fit any machine. Above it a request is answered `CALL_BUSY` and its connection
+ * closed.
+ */
+export const MAX_PARKED_BYTES = 256 * 1024 * 1024;
 /** All headers of one request; above it node answers 431. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 /**

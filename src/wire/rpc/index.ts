@@ -6,5 +6,6 @@ export {
   printRequest,
   printResult,
   salvageId,
+  spliceResult,
   type RpcRequest,
 } from './rpc.ts';

@@ -5,6 +5,7 @@
  * that HTTP would have shown, so that both surfaces say the same.
  * @module
  */
+import { concat, utf8 } from '../../base/bytes/index.ts';
 import { Fault, fromProblem, toProblem } from '../../base/fault/index.ts';
 import { jsonObject, type Json, type JsonObject } from '../../base/json/index.ts';
 
@@ -77,6 +78,16 @@ export function printError(id: string | number | null, fault: Fault): JsonObject
 /** A result response; `toll` says what it cost. */
 export function printResult(id: string | number | null, result: Json, toll?: Json): JsonObject {
   return { jsonrpc: '2.0', id, result, ...(toll === undefined ? {} : { toll }) };
+}
+
+/** A result response around a result that is JSON text already. */
+export function spliceResult(
+  id: string | number | null,
+  result: Uint8Array,
+  toll: Json,
+): Uint8Array {
+  const head = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`;
+  return concat(utf8(head), result, utf8(`,"toll":${JSON.stringify(toll)}}`));
 }
 
 /**

@@ -49,11 +49,11 @@ export function printCall(credential: CallCredential): string {
 export function parseCall(text: string): CallCredential {
   const bytes = decode(text, CALL_PREFIX, CALL_BYTES);
   return {
-    session: toHex(bytes.subarray(0, 16)),
+    session: toHex(bytes.slice(0, 16)),
     n: readU64(bytes, 16),
     done: readU64(bytes, 24),
-    salt: bytes.subarray(32, 48),
-    code: bytes.subarray(48, 80),
+    salt: bytes.slice(32, 48),
+    code: bytes.slice(48, 80),
   };
 }
 
@@ -67,9 +67,9 @@ export function printAsk(credential: AskCredential): string {
 export function parseAsk(text: string): AskCredential {
   const bytes = decode(text, ASK_PREFIX, ASK_BYTES);
   return {
-    session: toHex(bytes.subarray(0, 16)),
-    salt: bytes.subarray(16, 32),
-    code: bytes.subarray(32, 64),
+    session: toHex(bytes.slice(0, 16)),
+    salt: bytes.slice(16, 32),
+    code: bytes.slice(32, 64),
   };
 }
 
@@ -78,8 +78,9 @@ export function parseAsk(text: string): AskCredential {
  * @throws Fault `CODE_MISSING` when there is none for us
  */
 export function fromAuthorization(header: string | undefined): string {
-  if (header === undefined || !SCHEME.test(header)) throw new Fault('CODE_MISSING');
-  return header.replace(SCHEME, '').trimEnd();
+  const scheme = header === undefined ? null : SCHEME.exec(header);
+  if (header === undefined || scheme === null) throw new Fault('CODE_MISSING');
+  return header.slice(scheme[0].length).trimEnd();
 }
 
 /** The `Authorization` header of a credential. */

@@ -49,6 +49,18 @@ const descriptionSchema = z.object({
   host_key: z.string().max(2000),
   /** SHA-256 of that key in DER, hex. */
   host_key_fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
+  /** What becomes of what was paid and is not used. */
+  credit: z
+    .object({
+      /** The most that one payer may have prepaid, and all together. */
+      max_prepaid_msat: amount,
+      max_liability_msat: amount,
+      /** From a payment or refund to the next refund. */
+      refund_after_ms: z.number().int().nonnegative(),
+      /** After a session's end; absent: for ever. */
+      keep_days: z.number().int().nonnegative().optional(),
+    })
+    .optional(),
   services: z.array(serviceSchema).max(1000),
 });
 
