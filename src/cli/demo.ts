@@ -6,44 +6,51 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { Fault, isFault } from '../base/fault/index.ts';
 import type { Json } from '../base/json/index.ts';
 import { jsonObject, textMember } from '../base/json/index.ts';
 import { silentLog } from '../base/log/index.ts';
-import { formatMsat, msat, type Msat } from '../base/money/index.ts';
+import { formatMsat, msat } from '../base/money/index.ts';
 import { systemRandom } from '../base/random/index.ts';
 import { systemClock } from '../base/time/index.ts';
-import { openBooks, type Books } from '../books/index.ts';
-import { openHttpDoor, type HttpDoor } from '../door/http/index.ts';
-import { openHost, type Host } from '../host/index.ts';
-import { isBalanced, type Sheet } from '../pay/ledger/index.ts';
+import { isBalanced } from '../pay/ledger/index.ts';
 import { Payer, type Link, type PayerSession } from '../payer/index.ts';
-import { openHostKeys, payerKeyring } from '../port/keys/index.ts';
+import { payerKeyring } from '../port/keys/index.ts';
 import { openNet, type Net, type NetRequest } from '../port/net/index.ts';
-import { openHostStore, openPayerStore, type PayerStore } from '../port/store/index.ts';
+import { openPayerStore, type PayerStore } from '../port/store/index.ts';
 import type { Wallet } from '../port/wallet/index.ts';
-import { SAMPLE_QUOTES, quotesService } from './quotes.ts';
 import { startRegtest } from './regtest.ts';
-import { formatDuration, type Terminal } from './terminal.ts';
+import { printJson, reportFault } from './report.ts';
+import { printBalanced, printSheet, sheetToJson, type SheetJson } from './sheet.ts';
+import { openShop, SAMPLE_PRICE_MSAT, type Shop } from './shop.ts';
+import { formatDuration, openTerminal, type Terminal } from './terminal.ts';
 
-const PRICE_MSAT = msat(1000);
 const CALLS = 4;
 
-/** How it ended. Amounts are decimal texts in millisatoshis. */
-export interface DemoSummary {
-  readonly received_msat: string;
-  readonly served_msat: string;
-  readonly reserved_msat: string;
-  readonly credit_msat: string;
-  readonly refunding_msat: string;
-  readonly refunded_msat: string;
-  readonly refund_fees_msat: string;
-  readonly expired_msat: string;
-  readonly unattributed_msat: string;
+/** How it ended. */
+export interface DemoSummary extends SheetJson {
   /** Calls that were served and charged. */
   readonly calls: number;
   readonly receipts_verified: number;
   readonly balanced: boolean;
+}
+
+/** Adds `tollcall demo`. */
+export function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .summary('a complete sale on a private chain, from nothing')
+    .description(
+      'A complete sale on a private chain: two Lightning nodes, one invoice, four calls.',
+    )
+    .option('--json', 'print one JSON object at the end, and nothing else')
+    .addHelpText('after', '\nTakes about ten seconds, asks nothing, leaves nothing behind.')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const summary = await runDemo(openTerminal(process.stdout, json));
+      if (json) printJson(summary);
+      if (!summary.balanced) process.exitCode = 1;
+    });
 }
 
 /** Runs the demo in a directory of its own, which it removes. */
@@ -56,7 +63,19 @@ export async function runDemo(terminal: Terminal): Promise<DemoSummary> {
     const parts = { clock: systemClock, log: silentLog, terminal };
     const network = await startRegtest(dir, parts);
     closers.push(() => network.close());
-    const shop = await openShop(dir, network.seller, terminal, closers);
+    const shop = await terminal.step(
+      'host',
+      () =>
+        openShop({
+          dir: join(dir, 'host'),
+          wallet: network.seller,
+          port: 0,
+          admin: false,
+          onBroken,
+        }),
+      ({ door }) => `${door.url} sells quotes at ${formatMsat(SAMPLE_PRICE_MSAT)} a call`,
+    );
+    closers.push(() => shop.close());
     const buyer = await openBuyer(dir, network.buyer, shop, closers);
     return await trade(terminal, shop, buyer);
   } finally {
@@ -65,41 +84,9 @@ export async function runDemo(terminal: Terminal): Promise<DemoSummary> {
   }
 }
 
-interface Shop {
-  readonly dir: string;
-  readonly host: Host;
-  readonly books: Books;
-  readonly door: HttpDoor;
-}
-
-async function openShop(
-  dir: string,
-  wallet: Wallet,
-  terminal: Terminal,
-  closers: (() => Promise<void>)[],
-): Promise<Shop> {
-  const [clock, random, log] = [systemClock, systemRandom, silentLog];
-  const home = join(dir, 'host');
-  // Answers are withheld from now on; there is nothing left to do.
-  const onBroken = (fault: Fault): void => {
-    terminal.line(terminal.bad(fault.message));
-    process.exit(1);
-  };
-  return terminal.step(
-    'host',
-    async () => {
-      const keys = await openHostKeys(home);
-      const store = await openHostStore({ file: join(home, 'books.db'), thread: true });
-      const books = await openBooks({ store, clock, log, onBroken });
-      const services = [quotesService(SAMPLE_QUOTES, { kind: 'each', priceMsat: PRICE_MSAT })];
-      const host = await openHost({ keys, wallet, books, services, clock, random, log });
-      closers.push(() => host.close());
-      const door = await openHttpDoor(host, { address: '127.0.0.1', port: 0 }, log);
-      closers.push(() => door.close());
-      return { dir: home, host, books, door };
-    },
-    ({ door }) => `${door.url} sells quotes at ${formatMsat(PRICE_MSAT)} a call`,
-  );
+/** Answers are withheld from now on; there is nothing left to do. */
+function onBroken(fault: Fault): void {
+  process.exit(reportFault(fault));
 }
 
 interface Buyer {
@@ -157,7 +144,7 @@ class Wiretap implements Net {
 
 async function trade(terminal: Terminal, shop: Shop, buyer: Buyer): Promise<DemoSummary> {
   const { payer, link, wire } = buyer;
-  const total = msat(PRICE_MSAT * BigInt(CALLS));
+  const total = msat(SAMPLE_PRICE_MSAT * BigInt(CALLS));
   const session = await terminal.step(
     'payment',
     () => payer.buy(link, { service: 'quotes', calls: CALLS, maxTotalMsat: total }),
@@ -181,7 +168,7 @@ async function trade(terminal: Terminal, shop: Shop, buyer: Buyer): Promise<Demo
   terminal.line();
   terminal.table(rows, [2, 3]);
   terminal.line();
-  return settleUp(terminal, shop, session);
+  return closeUp(terminal, shop, session);
 }
 
 async function quote(session: PayerSession, symbol: string, rows: string[][]): Promise<void> {
@@ -212,7 +199,7 @@ function price(result: Json): string {
   return `${textMember(quoted, 'price')} ${textMember(quoted, 'currency')}`;
 }
 
-async function settleUp(
+async function closeUp(
   terminal: Terminal,
   shop: Shop,
   session: PayerSession,
@@ -226,44 +213,11 @@ async function settleUp(
     `  ${terminal.good('✔')} receipt   signed by the host, verified: ` +
       `${facts.servedCalls} calls, ${formatMsat(facts.servedMsat)} served`,
   );
-  terminal.line(
-    balanced
-      ? `  ${terminal.good('✔')} books     balanced: every millisatoshi received is accounted for`
-      : `  ${terminal.bad('✘')} books     NOT balanced`,
-  );
+  printBalanced(terminal, sheet);
   return {
-    received_msat: `${sheet.receivedMsat}`,
-    served_msat: `${sheet.servedMsat}`,
-    reserved_msat: `${sheet.reservedMsat}`,
-    credit_msat: `${sheet.creditMsat}`,
-    refunding_msat: `${sheet.refundingMsat}`,
-    refunded_msat: `${sheet.refundedMsat}`,
-    refund_fees_msat: `${sheet.refundFeesMsat}`,
-    expired_msat: `${sheet.expiredMsat}`,
-    unattributed_msat: `${sheet.unattributedMsat}`,
+    ...sheetToJson(sheet),
     calls: facts.servedCalls,
     receipts_verified: 1,
     balanced,
   };
-}
-
-function printSheet(terminal: Terminal, sheet: Sheet): void {
-  const places: [string, Msat][] = [
-    ['served', sheet.servedMsat],
-    ['reserved', sheet.reservedMsat],
-    ['credit', sheet.creditMsat],
-    ['refunding', sheet.refundingMsat],
-    ['refunded', sheet.refundedMsat],
-    ['refund fees', sheet.refundFeesMsat],
-    ['expired', sheet.expiredMsat],
-    ['unattributed', sheet.unattributedMsat],
-  ];
-  terminal.table(
-    [
-      ['balance sheet of the host', 'msat'],
-      ['received', sheet.receivedMsat.toLocaleString('en-US')],
-      ...places.map(([name, amount]) => [`  ${name}`, amount.toLocaleString('en-US')]),
-    ],
-    [1],
-  );
 }

@@ -1,75 +1,73 @@
 /**
- * The command line of tollcall.
- *
- * Exit codes: 0 done; 1 failed; 2 the command line or the configuration is wrong; 3 the outcome of
- * a payment is not known yet.
+ * The command line of tollcall: assembles the commands, and says how they ended. What the exit
+ * codes mean stands in `report.ts`.
  * @module
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { Fault, asFault, toProblem } from '../base/fault/index.ts';
-import { runDemo } from './demo.ts';
-import { openTerminal } from './terminal.ts';
+import { asFault } from '../base/fault/index.ts';
+import { addBackup, addRestore } from './backup.ts';
+import { addBooks } from './books.ts';
+import { addCall } from './call.ts';
+import { addCompletion } from './completion.ts';
+import { addDemo } from './demo.ts';
+import { addDev } from './dev.ts';
+import { addKeys } from './keys.ts';
+import { addQuote } from './quote.ts';
+import { addReceipts } from './receipts.ts';
+import { EXIT_CODES, reportFault, reportUsage, wantsJson } from './report.ts';
+import { addWallet } from './wallet.ts';
 
 const manifest = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
 ) as { version: string };
+
+const EXAMPLES = `Examples:
+  tollcall demo                                        a sale from nothing, in ten seconds
+  tollcall dev                                         a host, a payer and a chain to try things on
+  tollcall quote 127.0.0.1:8402 quotes 4               what would it cost?   (another terminal)
+  tollcall call 127.0.0.1:8402 quotes 4 --symbol BTC   buy and call
+  tollcall books                                       where is the money?
+
+Each command has its own --help with examples, and --json for programs.`;
 
 const program = new Command('tollcall')
   .description('The meter for paid RPC: sell and buy API calls over Lightning.')
   .version(manifest.version)
   .showHelpAfterError('(tollcall --help shows what there is)')
   .allowExcessArguments(false)
-  .exitOverride();
+  .exitOverride()
+  .configureOutput({ writeErr: (text) => void (wantsJson() || process.stderr.write(text)) })
+  .addHelpText('after', `\n${EXAMPLES}\n\n${EXIT_CODES}`);
 
-program
-  .command('demo')
-  .description('A complete sale on a private chain: two Lightning nodes, one invoice, four calls.')
-  .option('--json', 'print one JSON object at the end, and nothing else')
-  .addHelpText('after', '\nTakes about ten seconds, asks nothing, leaves nothing behind.')
-  .action(async ({ json = false }: { json?: boolean }) => {
-    const summary = await runDemo(openTerminal(process.stdout, json));
-    if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-    if (!summary.balanced) process.exitCode = 1;
-  });
+program.helpCommand('help [command]', 'more about a command').commandsGroup('Try:');
+addDemo(program);
+addDev(program);
+program.commandsGroup('Buy:');
+addQuote(program);
+addCall(program);
+addReceipts(program);
+addWallet(program);
+program.commandsGroup('Sell:');
+addBooks(program);
+addBackup(program);
+addRestore(program);
+addKeys(program);
+program.commandsGroup('More:');
+addCompletion(program);
 
 await main();
 
 async function main(): Promise<void> {
+  // Whoever reads has seen enough, as in `tollcall books | head`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   try {
     await program.parseAsync();
   } catch (error) {
-    process.exitCode = error instanceof CommanderError ? usage(error) : report(asFault(error));
+    const code = error instanceof CommanderError ? reportUsage(error) : reportFault(asFault(error));
+    process.exitCode = code;
   }
 }
-
-/**
- * Help and version are no errors; the rest commander has explained already, unless JSON was asked
- * for.
- */
-function usage(error: CommanderError): number {
-  if (error.exitCode === 0) return 0;
-  return process.argv.includes('--json') ? report(new Fault('USAGE_INVALID', {}, error)) : 2;
-}
-
-/** Says what went wrong, where the money is and what to do; as JSON when that was asked for. */
-function report(fault: Fault): number {
-  if (process.argv.includes('--json')) {
-    process.stdout.write(`${JSON.stringify({ problem: toProblem(fault) })}\n`);
-  } else {
-    const { money, retry } = fault.row;
-    process.stderr.write(`tollcall: ${fault.message}\n`);
-    process.stderr.write(`  ${fault.code}; money: ${money}; ${NEXT_STEP[retry]}\n`);
-    if (fault.code === 'HOST_BROKEN' && fault.cause instanceof Error) {
-      process.stderr.write(`${fault.cause.stack ?? ''}\n`);
-    }
-  }
-  if (fault.row.money === 'unknown') return 3;
-  return fault.row.status === 400 ? 2 : 1;
-}
-
-const NEXT_STEP = {
-  never: 'trying again will not help',
-  same: 'the same command can be tried again',
-  fresh: 'start again from the beginning',
-} as const;

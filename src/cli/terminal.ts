@@ -13,8 +13,17 @@ export interface Terminal {
    * Runs a step; shows that it is under way where a line can be rewritten, and how long it took.
    */
   step<T>(name: string, run: () => Promise<T>, say: (value: T) => string): Promise<T>;
-  /** Columns, the first row a heading; columns that hold numbers are aligned to the right. */
+  /**
+   * Columns, the first row a heading; columns that hold numbers are aligned to the right. Where
+   * they do not fit, each row becomes a block of lines.
+   */
   table(rows: readonly (readonly string[])[], right?: readonly number[]): void;
+  /** Names and values, a line each. */
+  fields(rows: readonly (readonly [string, string])[]): void;
+  /** Shows how far something is, on a line that the next one replaces; nothing in a pipe. */
+  progress(text: string): void;
+  /** Takes the progress line away. */
+  progressDone(): void;
   readonly good: (text: string) => string;
   readonly bad: (text: string) => string;
   readonly dim: (text: string) => string;
@@ -32,7 +41,7 @@ export function openTerminal(stream: NodeJS.WriteStream, quiet = false): Termina
   const write = (text: string): void => {
     if (!quiet) stream.write(text);
   };
-  const live = !quiet && stream.isTTY;
+  const live = !quiet && stream.isTTY && process.env['TERM'] !== 'dumb';
   return {
     good,
     bad,
@@ -55,7 +64,20 @@ export function openTerminal(stream: NodeJS.WriteStream, quiet = false): Termina
       }
     },
     table: (rows, right = []) => {
-      for (const text of formatTable(rows, right)) write(`  ${text}\n`);
+      const lines = formatTable(rows, right);
+      const columns = stream.isTTY ? stream.columns : Infinity;
+      const fits = lines.every((text) => text.length + 2 <= columns);
+      for (const text of fits ? lines : formatRecords(rows)) write(`  ${text}`.trimEnd() + '\n');
+    },
+    fields: (rows) => {
+      const width = Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length));
+      for (const [name, value] of rows) write(`  ${dim(name.padEnd(width))}  ${value}\n`);
+    },
+    progress: (text) => {
+      if (live) write(`\r\u001B[2K  ${dim('…')} ${text.slice(0, stream.columns - 5)}`);
+    },
+    progressDone: () => {
+      if (live) write('\r\u001B[2K');
     },
   };
 }
@@ -79,6 +101,16 @@ export function formatTable(
   );
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');
   return [...lines.slice(0, 1), rule, ...lines.slice(1)];
+}
+
+/** A block for each row, a line for each of its cells: for terminals that are too narrow. */
+export function formatRecords(rows: readonly (readonly string[])[]): string[] {
+  const [heading = [], ...records] = rows;
+  const width = Math.max(...heading.map((name) => name.length));
+  return records.flatMap((row, i) => [
+    ...(i === 0 ? [] : ['']),
+    ...heading.map((name, k) => `${name.padEnd(width)}  ${row[k] ?? ''}`),
+  ]);
 }
 
 /** `3 ms`, `1.2 s`. */

@@ -19,7 +19,7 @@ export const FLOORS: readonly (readonly [floor: string, rooms: readonly string[]
   ['wire', ['toll', 'rpc', 'l402', 'mpp', 'x402']],
   ['payer', []],
   ['host', []],
-  ['door', ['http', 'ws', 'proxy', 'mcp']],
+  ['door', ['http', 'admin', 'ws', 'proxy', 'mcp']],
   ['cli', []],
   ['web', []],
 ];

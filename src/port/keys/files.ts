@@ -58,6 +58,20 @@ export async function openHostKeys(dir: string): Promise<HostKeys> {
   return keys;
 }
 
+/** The private keys of a host, below its directory: what a backup needs. */
+export const HOST_KEY_FILES: readonly string[] = [HOST_KEY_FILE, RECEIPT_KEY_FILE];
+
+/**
+ * The keys in a directory, which makes and changes nothing; undefined when one is missing.
+ * @throws Fault `KEY_EXPOSED` when others can read a private key, `KEY_MALFORMED`
+ */
+export async function readHostKeys(dir: string): Promise<HostKeys | undefined> {
+  const files = HOST_KEY_FILES.map((name) => join(dir, name));
+  if (!files.every((file) => existsSync(file))) return undefined;
+  const [rsa, receipt] = files.map(guardedKey);
+  return rsa && receipt && hostKeys(rsa, receipt);
+}
+
 /** Keys made of private keys at hand. @throws Fault `KEY_MALFORMED` */
 export async function hostKeys(rsa: KeyObject, receipt: KeyObject): Promise<HostKeys> {
   assertRsa4096(rsa);
@@ -140,6 +154,11 @@ async function privateKey(file: string, make: () => Promise<KeyObject>): Promise
     const key = await make();
     writeOnce(file, key.export({ type: 'pkcs8', format: 'pem' }).toString());
   }
+  return guardedKey(file);
+}
+
+/** A private key that its owner alone can read. */
+function guardedKey(file: string): KeyObject {
   if ((statSync(file).mode & 0o077) !== 0) throw new Fault('KEY_EXPOSED', { file });
   return readPrivate(readFileSync(file, 'utf8'));
 }

@@ -1,3 +1,3 @@
 /** Keys: identities and what they sign. @module */
-export { hostKeys, openHostKeys, payerKeyring } from './files.ts';
+export { HOST_KEY_FILES, hostKeys, openHostKeys, payerKeyring, readHostKeys } from './files.ts';
 export { peerKey, type HostKeys, type PayerKeyring, type PayerKeys, type PeerKey } from './keys.ts';

@@ -1,0 +1,133 @@
+/**
+ * The local admin socket of a host: it owns its store alone, so it answers whoever may read it.
+ * @module
+ */
+import { join } from 'node:path';
+import { Fault } from '../../base/fault/index.ts';
+import type { Log } from '../../base/log/index.ts';
+import type { Msat } from '../../base/money/index.ts';
+import type { UnixMs } from '../../base/time/index.ts';
+import { stateOf, type SessionRow, type Sheet } from '../../pay/ledger/index.ts';
+import type { HostStoreFile } from '../../port/store/index.ts';
+import { connectLine, openLineServer, type LineServer } from './line-socket.ts';
+
+/** A session as its host's owner sees it: no secrets. */
+export interface SessionFacts {
+  readonly session: string;
+  readonly service: string;
+  /** SHA-256 of the payer's public key, hex. */
+  readonly payer: string;
+  readonly openedAtMs: UnixMs;
+  readonly expiresAtMs: UnixMs;
+  readonly calls: number;
+  readonly chargedCalls: number;
+  readonly callsLeft: number;
+  readonly totalMsat: Msat;
+  readonly paidMsat: Msat;
+  readonly chargedMsat: Msat;
+  readonly creditMsat: Msat;
+  readonly paid: boolean;
+}
+
+/** Sessions in the order in which they were opened. */
+export interface SessionPage {
+  readonly sessions: readonly SessionFacts[];
+  /** Where the next page starts. */
+  readonly cursor: bigint;
+}
+
+/** What the owner of a host can ask. */
+export interface HostAdmin {
+  sheet(): Promise<Sheet>;
+  /** At most a thousand sessions after `cursor`, 0 at first; an empty page ends the list. */
+  sessions(cursor: bigint): Promise<SessionPage>;
+  /** Every problem that an audit of the store finds. */
+  audit(): Promise<readonly string[]>;
+  /** Copies the store into a new file. */
+  backup(file: string): Promise<void>;
+}
+
+/** The admin of a host. */
+export interface AdminParts {
+  readonly store: Pick<HostStoreFile, 'sessionsAfter' | 'audit' | 'backup' | 'sheet'>;
+  /** The sheet as the running books know it; by default what is stored. */
+  readonly sheet?: () => Promise<Sheet>;
+}
+
+/** Answers from the store itself. */
+export function hostAdmin({ store, sheet = () => store.sheet() }: AdminParts): HostAdmin {
+  return {
+    sheet,
+    sessions: async (cursor) => {
+      const { rows, position } = await store.sessionsAfter(cursor, SESSIONS_PER_PAGE);
+      return { sessions: rows.map(sessionFacts), cursor: position };
+    },
+    audit: () => store.audit(),
+    backup: (file) => store.backup(file),
+  };
+}
+
+/** Each is less than a kilobyte: a page fits a line. */
+const SESSIONS_PER_PAGE = 1000;
+
+/** Where the socket of a host stands in its directory. */
+export function adminSocket(dir: string): string {
+  return join(dir, 'admin.sock');
+}
+
+/** Opens the admin socket in a host's directory. @throws Fault `CONFIG_INVALID` */
+export function openAdminDoor(dir: string, admin: HostAdmin, log: Log): Promise<LineServer> {
+  return openLineServer(
+    adminSocket(dir),
+    {
+      sheet: () => admin.sheet(),
+      sessions: (cursor: unknown) => admin.sessions(whole(cursor)),
+      audit: () => admin.audit(),
+      backup: (file: unknown) => {
+        if (typeof file !== 'string') throw new Fault('REQUEST_MALFORMED');
+        return admin.backup(file);
+      },
+    },
+    log,
+  );
+}
+
+/** The admin of the host that runs in this directory; undefined when none does. */
+export async function connectAdmin(
+  dir: string,
+): Promise<(HostAdmin & { close(): void }) | undefined> {
+  const line = await connectLine(adminSocket(dir), () => new Fault('HOST_STOPPING'));
+  if (line === undefined) return undefined;
+  return {
+    sheet: async () => (await line.ask('sheet')) as Sheet,
+    sessions: async (cursor) => (await line.ask('sessions', cursor)) as SessionPage,
+    audit: async () => (await line.ask('audit')) as string[],
+    backup: async (file) => void (await line.ask('backup', file)),
+    close: () => line.close(),
+  };
+}
+
+function sessionFacts(row: SessionRow): SessionFacts {
+  const { session, service, payer, openedAtMs, expiresAtMs, calls, totalMsat } = row.terms;
+  const { chargedCalls, callsLeft, paidMsat, chargedMsat, creditMsat, paid } = stateOf(row);
+  return {
+    session,
+    service,
+    payer,
+    openedAtMs,
+    expiresAtMs,
+    calls,
+    chargedCalls,
+    callsLeft,
+    totalMsat,
+    paidMsat,
+    chargedMsat,
+    creditMsat,
+    paid,
+  };
+}
+
+function whole(value: unknown): bigint {
+  if (typeof value !== 'string' || !/^\d{1,18}$/.test(value)) throw new Fault('REQUEST_MALFORMED');
+  return BigInt(value);
+}
