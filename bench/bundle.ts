@@ -3,126 +3,111 @@
  * payment off.
  * @module
  */
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Pool } from 'undici';
-import { toHex, utf8 } from '../src/base/bytes/index.ts';
+import { fromBase64url, toHex } from '../src/base/bytes/index.ts';
 import { silentLog } from '../src/base/log/index.ts';
 import { msat } from '../src/base/money/index.ts';
 import { systemRandom } from '../src/base/random/index.ts';
 import { systemClock } from '../src/base/time/index.ts';
 import { callCode, requestHash } from '../src/pay/bundle/index.ts';
-import { Payer } from '../src/payer/index.ts';
+import { Payer, type Link } from '../src/payer/index.ts';
 import { openNet } from '../src/port/net/index.ts';
-import { openPayerStore } from '../src/port/store/index.ts';
+import { openPayerStore, type PayerStore } from '../src/port/store/index.ts';
 import { openFakeNetwork } from '../src/port/wallet/index.ts';
 import { printCall, toAuthorization } from '../src/wire/toll/index.ts';
 import { fixtureKeyring } from '../test/fixtures/keys.ts';
-import { interleave, type Contender, type Row, type Turn } from './harness.ts';
+import {
+  WARM_UP_TURNS,
+  interleave,
+  perCpuSecond,
+  perSecond,
+  ratio,
+  type Contender,
+  type Row,
+  type Size,
+} from './harness.ts';
+import { Load, sameLane, sessionLane, type Lane } from './load.ts';
+import { startServer, type Measured } from './process.ts';
 
 const IN_FLIGHT = 64;
 const SESSIONS = 8;
+/** Eight calls of a session are under way; a call declares what lies this far back resolved. */
+const LAG = 16;
 
-/** Measures, prints what it found, and gives the rows. */
-export async function benchBundle(options: { turns: number; count: number }): Promise<Row[]> {
+/** Measures and gives the rows. */
+export async function benchBundle(size: Size): Promise<Row[]> {
   const dir = mkdtempSync(join(tmpdir(), 'tollcall-bench-'));
-  const servers: Server[] = [];
+  const servers: Measured[] = [];
+  const closing: (() => unknown)[] = [];
   try {
     const [paid, unpaid] = [await startServer('paid', dir), await startServer('unpaid', dir)];
     servers.push(paid, unpaid);
-    const contenders = [
-      contender('unpaid', unpaid, () => ({})),
-      contender('paid', paid, await credentials(dir, paid.url, options)),
-    ];
-    const found = await interleave(contenders, options);
-    const [a, b] = [found.get('paid'), found.get('unpaid')];
-    if (!a || !b) throw new Error('nothing measured');
-    for (const [name, { perSecond, cpuMicrosecondsEach }] of found) {
-      const each = `${cpuMicrosecondsEach.toFixed(1)} us CPU each`;
-      process.stdout.write(`  bundle, ${name}: ${Math.round(perSecond)} calls/s, ${each}\n`);
-    }
-    const against = 'unpaid, same door and handler, 64 in flight';
+    const shopper = await openShopper(dir, paid.url);
+    closing.push(() => shopper.close());
+    const add = async (name: string, server: Measured, lanes: Lane[]): Promise<Contender> => {
+      const load = await Load.open(server.url, lanes, IN_FLIGHT);
+      closing.push(() => load.close());
+      return contender(name, server, load);
+    };
+    const found = await interleave(
+      [
+        await add('unpaid', unpaid, [sameLane(request('work'))]),
+        await add('paid', paid, await shopper.lanes('work', size)),
+        await add('paid, effect once', paid, await shopper.lanes('work-once', size)),
+      ],
+      size,
+    );
+    const against = 'unpaid, same door and handler, 64 in flight, one core';
+    const row = (name: string, value: number, aim: number): Row => {
+      return { name, against, value, aim, better: 'higher' };
+    };
+    const [none, effect] = [['paid', 'unpaid'] as const, ['paid, effect once', 'unpaid'] as const];
     return [
-      {
-        name: 'bundle call, calls per second',
-        against,
-        value: a.perSecond / b.perSecond,
-        aim: 0.85,
-        better: 'higher',
-      },
-      {
-        name: 'bundle call, calls per host CPU-second',
-        against,
-        value: b.cpuMicrosecondsEach / a.cpuMicrosecondsEach,
-        aim: 0.85,
-        better: 'higher',
-      },
+      row('bundle call, calls per second', ratio(found, none, perSecond), 0.85),
+      row('bundle call, calls per host CPU-second', ratio(found, none, perCpuSecond), 0.85),
+      row('bundle call with effect once, calls per second', ratio(found, effect, perSecond), 0.5),
     ];
   } finally {
-    for (const { child } of servers) child.kill('SIGKILL');
+    for (const close of closing) await close();
+    for (const server of servers) server.stop();
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-interface Server {
-  readonly child: ChildProcess;
-  readonly url: string;
-  cpuMs(): Promise<number>;
-}
-
-async function startServer(mode: string, dir: string): Promise<Server> {
-  const child = fork(new URL('./server.ts', import.meta.url), [mode, dir]);
-  const [{ url }] = (await once(child, 'message')) as [{ url: string }];
-  return {
-    child,
-    url,
-    cpuMs: async () => {
-      const answer = once(child, 'message') as Promise<[{ cpuMs: number }]>;
-      child.send('cpu');
-      return (await answer)[0].cpuMs;
-    },
-  };
-}
-
-function contender(
-  name: string,
-  server: Server,
-  headersOf: (i: number) => Record<string, string>,
-): Contender {
-  const pool = new Pool(server.url, { connections: IN_FLIGHT, pipelining: 1 });
-  const body = utf8(JSON.stringify({ value: 1 }));
-  let next = 0;
-  const one = async (): Promise<void> => {
-    const headers = { 'content-type': 'application/json', ...headersOf(next++) };
-    const answer = await pool.request({ path: '/call/work', method: 'POST', headers, body });
-    const text = await answer.body.text();
-    if (answer.statusCode !== 200) throw new Error(`${answer.statusCode} ${text}`);
-  };
+function contender(name: string, server: Measured, load: Load): Contender {
   return {
     name,
-    turn: async (count): Promise<Turn> => {
+    turn: async (count) => {
       const cpuMs = await server.cpuMs();
       const startMs = performance.now();
-      let left = count;
-      const worker = async (): Promise<void> => {
-        while (left-- > 0) await one();
-      };
-      await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+      await load.run(count);
       const wallMs = performance.now() - startMs;
       return { count, wallMs, cpuMs: (await server.cpuMs()) - cpuMs };
     },
   };
 }
 
-/** Buys bundles and makes all credentials beforehand: the measured work is the host's alone. */
-async function credentials(
-  dir: string,
-  url: string,
-  options: { turns: number; count: number },
-): Promise<(i: number) => Record<string, string>> {
+function request(service: string, authorization?: string): Buffer {
+  const body = JSON.stringify({ value: 1 });
+  const head = [
+    `POST /call/${service} HTTP/1.1`,
+    'host: 127.0.0.1',
+    'content-type: application/json',
+    `content-length: ${body.length}`,
+    ...(authorization === undefined ? [] : [`authorization: ${authorization}`]),
+  ];
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1');
+}
+
+/** Buys bundles and makes all requests beforehand: the measured work is the host's alone. */
+interface Shopper {
+  lanes(service: string, size: Size): Promise<Lane[]>;
+  close(): Promise<void>;
+}
+
+async function openShopper(dir: string, url: string): Promise<Shopper> {
   const [clock, random, log] = [systemClock, systemRandom, silentLog];
   const network = openFakeNetwork({ file: join(dir, 'network.db'), clock, random });
   const store = await openPayerStore({ file: join(dir, 'payer.db') });
@@ -131,36 +116,44 @@ async function credentials(
   const net = openNet();
   const payer = new Payer({ net, store, wallet, clock, random, log, keyring: fixtureKeyring() });
   const link = await payer.connect(url);
-  const total = (options.turns + 1) * options.count + SESSIONS;
-  const calls = Math.ceil(total / SESSIONS);
-  const hash = requestHash('work', { value: 1 });
-  const lists: string[][] = [];
-  for (let s = 0; s < SESSIONS; s++) {
-    const id = toHex(random.bytes(16));
-    await payer.buy(link, {
-      service: 'work',
-      calls,
-      maxTotalMsat: msat(1000n * BigInt(calls)),
-      purchaseId: id,
-    });
-    const purchase = await store.purchase(id);
-    const record = JSON.parse(Buffer.from(purchase?.record ?? []).toString()) as {
-      codeKey: string;
-    };
-    const key = Buffer.from(record.codeKey, 'base64url');
-    const session = purchase?.session ?? '';
-    const host = link.key.fingerprint;
-    const salt = random.bytes(16);
-    lists.push(
-      Array.from({ length: calls }, (_, i) => {
-        // The window is 64 wide and calls of one session are sent in order, 8 at a time.
-        const [n, done] = [BigInt(i), BigInt(Math.max(0, i - 48))];
-        const code = callCode(key, { host, session, n, done, salt, requestHash: hash });
-        return toAuthorization(printCall({ session, n, done, salt, code }));
-      }),
-    );
-  }
-  await net.close();
-  await store.close();
-  return (i) => ({ authorization: lists[i % SESSIONS]?.[Math.floor(i / SESSIONS)] ?? '' });
+  return {
+    lanes: async (service, { turns, count }) => {
+      // Connections of one lane may be ahead of those of another.
+      const calls = Math.ceil(((turns + WARM_UP_TURNS) * count * 1.25) / SESSIONS) + 100;
+      const lanes: Lane[] = [];
+      for (let s = 0; s < SESSIONS; s++) {
+        lanes.push(sessionLane(await buyRequests({ payer, store, link, service, calls }), LAG));
+      }
+      return lanes;
+    },
+    close: async () => {
+      await net.close();
+      await store.close();
+    },
+  };
+}
+
+async function buyRequests(options: {
+  payer: Payer;
+  store: PayerStore;
+  link: Link;
+  service: string;
+  calls: number;
+}): Promise<Buffer[]> {
+  const { payer, store, link, service, calls } = options;
+  const purchaseId = toHex(systemRandom.bytes(16));
+  const maxTotalMsat = msat(1000n * BigInt(calls));
+  await payer.buy(link, { service, calls, maxTotalMsat, purchaseId });
+  const purchase = await store.purchase(purchaseId);
+  const record = JSON.parse(Buffer.from(purchase?.record ?? []).toString()) as { codeKey: string };
+  const key = fromBase64url(record.codeKey, 'codeKey');
+  const session = purchase?.session ?? '';
+  const host = link.key.fingerprint;
+  const salt = systemRandom.bytes(16);
+  const hash = requestHash(service, { value: 1 });
+  return Array.from({ length: calls }, (_, i) => {
+    const [n, done] = [BigInt(i), BigInt(Math.max(0, i - LAG))];
+    const code = callCode(key, { host, session, n, done, salt, requestHash: hash });
+    return request(service, toAuthorization(printCall({ session, n, done, salt, code })));
+  });
 }

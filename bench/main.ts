@@ -5,10 +5,13 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { benchBooks } from './books.ts';
 import { benchBundle } from './bundle.ts';
+import { benchCodes } from './codes.ts';
 import type { Row } from './harness.ts';
+import { takeOwnCore } from './process.ts';
 
-const BENCHES = { bundle: benchBundle } as const;
+const BENCHES = { bundle: benchBundle, books: benchBooks, codes: benchCodes } as const;
 
 const { values } = parseArgs({
   options: {
@@ -17,8 +20,9 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 });
-const size = values.smoke ? { turns: 1, count: 500 } : { turns: 7, count: 8000 };
+const size = values.smoke ? { turns: 1, count: 500 } : { turns: 9, count: 16_000 };
 const rows: Row[] = [];
+takeOwnCore();
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (values.only !== undefined && values.only !== name) continue;
   process.stdout.write(`${name}\n`);

@@ -18,13 +18,15 @@ import { openFakeNetwork } from '../src/port/wallet/index.ts';
 import { fixtureHostKeys } from '../test/fixtures/keys.ts';
 
 const value = z.strictObject({ value: z.number().int() });
-const work = service('work', {
+const options = {
   description: 'Adds one.',
   input: value,
   output: value,
   price: { kind: 'each', priceMsat: msat(1000) },
-  handler: ({ value: x }) => ({ value: x + 1 }),
-});
+  handler: ({ value: x }: z.infer<typeof value>) => ({ value: x + 1 }),
+} as const;
+const work = service('work', options);
+const workOnce = service('work-once', { ...options, effect: 'once' });
 
 const [mode = '', dir = ''] = process.argv.slice(2);
 const host = mode === 'paid' ? await paid() : unpaid();
@@ -43,7 +45,7 @@ async function paid(): Promise<Host> {
   const books = await openBooks({ store, clock, log });
   const keys = await fixtureHostKeys();
   const wallet = network.wallet('host');
-  return openHost({ keys, wallet, books, services: [work], clock, random, log });
+  return openHost({ keys, wallet, books, services: [work, workOnce], clock, random, log });
 }
 
 /** The same door, schema and handler with payment off. */
@@ -52,8 +54,10 @@ function unpaid(): Pick<Host, 'handle'> {
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
   return {
     handle: async ({ body }) => {
-      const accepted = await work.accept(parseJson(body));
-      const result = await work.run(accepted, context);
+      let accepted = work.steps.accept(parseJson(body));
+      if (accepted instanceof Promise) accepted = await accepted;
+      let result = work.steps.run(accepted, context);
+      if (result instanceof Promise) result = await result;
       return { status: 200, headers, body: utf8(JSON.stringify(result)) };
     },
   };

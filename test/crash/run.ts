@@ -162,7 +162,7 @@ async function callOnce(
     tally.answered++;
   } catch (error) {
     if (!isFault(error)) throw error;
-    if (error.code === 'SERVICE_FAILED') tally.failed++;
+    if (error.code === 'SERVICE_FAILED' || error.code === 'CALL_FAILED') tally.failed++;
     else if (error.code === 'CALL_OUTCOME_UNKNOWN') tally.cut++;
     else throw error;
   }

@@ -3,15 +3,21 @@
  * @module
  */
 import { parseArgs } from 'node:util';
-import { runShop, shopOf } from './bundle/shop.ts';
+import { refundingShopOf, runShop, shopOf } from './bundle/shop.ts';
 import { explore } from './explore.ts';
 
 const { values } = parseArgs({
   options: { seeds: { type: 'string', default: '100' }, seed: { type: 'string' } },
 });
 if (values.seed !== undefined) process.env['TOLLCALL_SIM_SEED'] = values.seed;
-const { seeds, events } = await explore({
-  seeds: Number(values.seeds),
-  scenario: (world) => runShop(world, shopOf(world.seed)),
-});
-process.stdout.write(`bundle: ${seeds} worlds, ${events} events, every promise held\n`);
+
+/** Every kind of world. */
+const KINDS = { bundle: shopOf, refunds: refundingShopOf } as const;
+
+for (const [name, optionsOf] of Object.entries(KINDS)) {
+  const { seeds, events } = await explore({
+    seeds: Number(values.seeds),
+    scenario: (world) => runShop(world, optionsOf(world.seed)),
+  });
+  process.stdout.write(`${name}: ${seeds} worlds, ${events} events, every promise held\n`);
+}

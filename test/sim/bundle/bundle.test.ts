@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { explore } from '../explore.ts';
 import { World } from '../world.ts';
-import { runShop, shopOf } from './shop.ts';
+import { refundingShopOf, runShop, shopOf } from './shop.ts';
 
 const SEEDS = 100;
 
@@ -15,6 +15,14 @@ test(`bundle shops: ${SEEDS} worlds with loss, delay, repeats and crashes`, asyn
   const { seeds, events } = await explore({
     seeds: SEEDS,
     scenario: (world) => runShop(world, shopOf(world.seed)),
+  });
+  t.diagnostic(`${seeds} seeds, ${events} events`);
+});
+
+test(`refunds: ${SEEDS} worlds, a bad wallet, hosts that crash while they refund`, async (t) => {
+  const { seeds, events } = await explore({
+    seeds: SEEDS,
+    scenario: (world) => runShop(world, refundingShopOf(world.seed)),
   });
   t.diagnostic(`${seeds} seeds, ${events} events`);
 });

@@ -5,11 +5,12 @@
  */
 import assert from 'node:assert/strict';
 import { z } from 'zod';
-import { Fault, isFault } from '../../../src/base/fault/index.ts';
+import { Fault, isFault, type FaultCode } from '../../../src/base/fault/index.ts';
 import { jsonObject } from '../../../src/base/json/index.ts';
 import { silentLog } from '../../../src/base/log/index.ts';
 import { msat } from '../../../src/base/money/index.ts';
 import { seededRandom } from '../../../src/base/random/index.ts';
+import { decodeInvoice } from '../../../src/bitcoin/bolt/index.ts';
 import { openBooks } from '../../../src/books/index.ts';
 import { openHost, service, type HostResponse, type Service } from '../../../src/host/index.ts';
 import { isBalanced, type Effect } from '../../../src/pay/ledger/index.ts';
@@ -21,7 +22,14 @@ import {
   type HostStore,
   type PayerStore,
 } from '../../../src/port/store/index.ts';
-import { openFakeNetwork, type FakeNetwork, type Wallet } from '../../../src/port/wallet/index.ts';
+import {
+  openFakeNetwork,
+  type FakeNetwork,
+  type FakeWallet,
+  type Outgoing,
+  type PayRequest,
+  type Wallet,
+} from '../../../src/port/wallet/index.ts';
 import { syncHostKeys, syncKeyring } from '../../fixtures/keys.ts';
 import { Link, Mailbox, type Life, type SimNode, type World } from '../world.ts';
 
@@ -34,6 +42,8 @@ export interface ShopOptions {
   readonly bundles: number;
   readonly callsPerBundle: number;
   readonly callsAtOnce: number;
+  /** Payers use a part of what they buy and get the rest back; the host's wallet is a bad one. */
+  readonly refunds?: boolean;
 }
 
 /** What became of each logical call, whoever asked how often. */
@@ -41,13 +51,22 @@ type Outcome =
   | { readonly kind: 'answered'; readonly value: number }
   | { readonly kind: 'failed' | 'cut' };
 
+/** Not charged: the host says so at once, or again when the first word was lost. */
+const FAILED: ReadonlySet<FaultCode> = new Set<FaultCode>(['SERVICE_FAILED', 'CALL_FAILED']);
 const HOST_URL = 'http://127.0.0.1:8402';
 const TRY_TIMEOUT_MS = 5_000;
+/** Below the least fee that is set aside, so that a refund can always be routed. */
+const MAX_ROUTE_FEE_MSAT = 900;
 const FUNDS_MSAT = msat(1_000_000_000n);
 
 /** A small shop; the seed varies its size. */
 export function shopOf(seed: number): ShopOptions {
   return { payers: 1 + (seed % 2), bundles: 2, callsPerBundle: 5 + (seed % 8), callsAtOnce: 3 };
+}
+
+/** A shop whose payers want their money back. */
+export function refundingShopOf(seed: number): ShopOptions {
+  return { ...shopOf(seed), refunds: true };
 }
 
 /** Runs a shop until every payer has bought and used everything, then checks every total. */
@@ -67,9 +86,13 @@ class Shop {
   readonly #hostNode: SimNode;
   readonly #payerNodes: readonly SimNode[];
   readonly #outcomes = new Map<string, Outcome>();
-  /** How often the handler of a call with effect once was begun and did not fail. */
+  /** How often the handler of a call with effect once was begun under its number. */
   readonly #begun = new Map<string, number>();
   readonly #finished = new Set<number>();
+  /** What payers were told, by refund id. */
+  readonly #refunded = new Map<string, bigint>();
+  /** Sessions, and which payer has them. */
+  readonly #sessions = new Map<string, number>();
 
   static async open(world: World, options: ShopOptions): Promise<Shop> {
     const disk = await openHostStore({ file: ':memory:', thread: false });
@@ -95,7 +118,9 @@ class Shop {
     this.#hostNode = world.node('host', (life) => this.#bootHost(life));
     this.#door = new Mailbox();
     this.#payerNodes = payerDisks.map((_, i) => {
-      this.#network.wallet(`payer-${i}`).fund(FUNDS_MSAT);
+      const wallet = this.#network.wallet(`payer-${i}`);
+      wallet.fund(FUNDS_MSAT);
+      wallet.setRouteFee(msat(world.random.below(MAX_ROUTE_FEE_MSAT)));
       return world.node(`payer-${i}`, (life) => this.#bootPayer(life, i));
     });
     world.invariant(() => this.#check());
@@ -112,7 +137,11 @@ class Shop {
       const victim = nodes[random.below(nodes.length)];
       if (victim) this.#restart(victim);
     }
-    while (this.#finished.size < this.#options.payers) {
+    // What has arrived may not be booked yet: that is in the hands of the host.
+    while (
+      this.#finished.size < this.#options.payers ||
+      (await this.#hostDisk.openRefunds()).length > 0
+    ) {
       await clock.sleep(500);
       for (const node of [this.#hostNode, ...this.#payerNodes]) {
         if (!node.life) node.start();
@@ -142,9 +171,12 @@ class Shop {
     const books = await openBooks({
       store,
       ...parts,
+      limits: { refundAfterMs: 2_000 },
       onBroken: () => this.#world.fail('books broke'),
     });
-    const wallet = throughWallet(life, this.#network.wallet('host'));
+    const own = this.#network.wallet('host');
+    const bad = this.#options.refunds === true ? badWallet(this.#world, own) : own;
+    const wallet = throughWallet(life, bad);
     const services = [this.#work('none', life), this.#work('once', life)];
     const host = await openHost({ keys: syncHostKeys(), wallet, books, services, ...parts });
     this.#door.serve(life, ({ method, url, headers, body }) =>
@@ -171,8 +203,6 @@ class Shop {
         if (effect === 'once') this.#begun.set(key, (this.#begun.get(key) ?? 0) + 1);
         await life.sleep(life.random.below(300));
         if (x % 7 === 6) {
-          // A call that failed leaves nothing: the same request may run it again.
-          this.#begun.delete(key);
           throw new Error('every seventh one fails');
         }
         return { value: x * 2 };
@@ -198,7 +228,7 @@ class Shop {
    * The same after each start: what was bought and answered before is not bought or asked again.
    */
   async #program(payer: Payer, index: number): Promise<void> {
-    const { bundles, callsPerBundle, callsAtOnce } = this.#options;
+    const { bundles, callsPerBundle, callsAtOnce, refunds = false } = this.#options;
     const link = await untilDone(() => payer.connect(HOST_URL));
     for (let b = 0; b < bundles; b++) {
       const purchaseId = `${index}${b}`.padStart(32, '0');
@@ -209,14 +239,64 @@ class Shop {
         purchaseId,
       };
       const session = await untilDone(() => payer.buy(link, request));
+      this.#sessions.set(session.session, index);
       let next = 0;
+      // Of a bundle that is refunded a part is left.
+      const calls = refunds ? callsPerBundle >> 1 : callsPerBundle;
       const caller = async (): Promise<void> => {
-        while (next < callsPerBundle) await this.#call(session, `${purchaseId}-${next}`, next++);
+        while (next < calls) await this.#call(session, `${purchaseId}-${next}`, next++);
       };
-      await Promise.all(Array.from({ length: callsAtOnce }, caller));
-      const { facts } = await untilDone(() => session.receipt());
-      assert(facts.servedMsat <= facts.paidMsat);
+      const work = Array.from({ length: callsAtOnce }, caller);
+      if (refunds && b % 2 === 0) work.push(this.#refund(session, `${purchaseId}-early`));
+      await Promise.all(work);
+      if (refunds) await this.#refund(session, `${purchaseId}-late`);
+      await this.#checkReceipt(session);
     }
+  }
+
+  /** Gets everything back that is not used. One that failed is followed by another one. */
+  async #refund(session: PayerSession, name: string): Promise<void> {
+    for (let i = 0; ; i++) {
+      const refundId = `${name}-${i}`;
+      try {
+        const { amountMsat } = await untilDone(() => session.refund({ refundId }));
+        const before = this.#refunded.get(refundId);
+        assert(before === undefined || before === amountMsat, 'the same id is the same refund');
+        this.#refunded.set(refundId, amountMsat);
+        return;
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        if (error.code === 'REFUND_DUST') return;
+        assert(['REFUND_FAILED', 'REFUND_EXCEEDS', 'REFUND_EXPIRED'].includes(error.code));
+      }
+    }
+  }
+
+  /** Waits until the host says of a session what the payer knows. */
+  async #checkReceipt(session: PayerSession): Promise<void> {
+    for (;;) {
+      const { facts } = await untilDone(() => session.receipt());
+      const { servedMsat, refundedMsat, refundFeesMsat, creditMsat, paidMsat } = facts;
+      const sum = servedMsat + refundedMsat + refundFeesMsat + creditMsat;
+      assert(sum <= paidMsat);
+      if (sum === paidMsat && refundedMsat === (await this.#arrivedMsat(session.session))) return;
+      // The host has yet to hear from its wallet, or a call is under way for nobody.
+      await this.#world.clock.sleep(1_000);
+    }
+  }
+
+  /** What the payer's wallet has received of a session's refunds. */
+  async #arrivedMsat(session: string): Promise<bigint> {
+    const index = this.#sessions.get(session) ?? 0;
+    const wallet = this.#network.wallet(`payer-${index}`);
+    let arrived = 0n;
+    for (const { id, paymentHash } of (await this.#payerDisks[index]?.refunds(session)) ?? []) {
+      const incoming = await wallet.incoming(paymentHash);
+      if (incoming?.state === 'paid') arrived += incoming.receivedMsat;
+      assert(!this.#refunded.has(id) || incoming?.receivedMsat === this.#refunded.get(id));
+    }
+    await wallet.close();
+    return arrived;
   }
 
   async #call(session: PayerSession, callId: string, value: number): Promise<void> {
@@ -226,8 +306,11 @@ class Shop {
         return { kind: 'answered', value: Number(jsonObject(result)['value']) };
       } catch (error) {
         if (!isFault(error)) throw error;
-        if (error.code === 'SERVICE_FAILED') return { kind: 'failed' };
+        if (FAILED.has(error.code)) return { kind: 'failed' };
         if (error.code === 'CALL_OUTCOME_UNKNOWN') return { kind: 'cut' };
+        if (error.code === 'SESSION_EXHAUSTED' && this.#options.refunds === true) {
+          return { kind: 'failed' };
+        }
         throw error;
       }
     });
@@ -256,8 +339,17 @@ class Shop {
     assert.equal(sheet.receivedMsat, bought, 'each bundle was paid once');
     assert.equal(sheet.servedMsat, BigInt(answered) * PRICE_MSAT, 'each answer was charged once');
     assert.equal(sheet.reservedMsat, 0n, 'nothing stays reserved');
-    assert.equal(sheet.creditMsat, bought - sheet.servedMsat, 'the rest is credit');
-    assert.equal(this.#outcomes.size, payers * bundles * callsPerBundle);
+    const { refundedMsat, refundFeesMsat, refundingMsat } = sheet;
+    const left = bought - sheet.servedMsat - refundedMsat - refundFeesMsat;
+    assert.equal(sheet.creditMsat, left, 'the rest is credit');
+    assert.equal(refundingMsat, 0n, 'every refund has ended');
+    let arrived = 0n;
+    for (const session of this.#sessions.keys()) arrived += await this.#arrivedMsat(session);
+    assert.equal(refundedMsat, arrived, 'each refund was paid once');
+    const { sendableMsat } = await this.#network.wallet('host').balance();
+    assert.equal(sendableMsat, bought - refundedMsat - refundFeesMsat, 'the wallet has the rest');
+    const calls = this.#options.refunds === true ? callsPerBundle >> 1 : callsPerBundle;
+    assert.equal(this.#outcomes.size, payers * bundles * calls);
   }
 }
 
@@ -271,6 +363,50 @@ function throughWallet(life: Life, wallet: Wallet): Wallet {
       key === 'onReceived'
         ? (wake: () => void) => wallet.onReceived(() => life.ifAlive(wake))
         : (Reflect.get(target, key) as unknown),
+  });
+}
+
+/**
+ * A wallet whose payments hang, fail, or end either way after a while, whoever still waits for
+ * them; and which sometimes does not answer, before or after it does what it was asked.
+ */
+function badWallet(world: World, wallet: FakeWallet): Wallet {
+  const { random } = world;
+  const moody = async <T>(work: () => Promise<T>): Promise<T> => {
+    const mood = random.below(16);
+    if (mood === 0) throw new Fault('WALLET_STOPPED');
+    if (mood === 2) {
+      // It says that it is down, and does what it was asked a little later.
+      world.at(random.below(3_000), 'lightning', () => void work().catch(() => undefined));
+      throw new Fault('WALLET_STOPPED');
+    }
+    const done = await work();
+    if (mood === 1) throw new Fault('WALLET_BROKEN');
+    return done;
+  };
+  const start = async (request: PayRequest): Promise<Outgoing> => {
+    const { paymentHash } = decodeInvoice(request.invoice);
+    // What was started once is decided already.
+    const fate = (await wallet.outgoing(paymentHash)) === undefined ? random.below(5) : 5;
+    if (fate === 0) wallet.nextPay({ kind: 'fail', reason: 'PAYMENT_NO_ROUTE' });
+    if (fate === 1) wallet.nextPay({ kind: 'delay', delayMs: random.below(3_000) });
+    if (fate === 2) wallet.nextPay({ kind: 'pending' });
+    // Whatever hangs ends one day; what has ended is not touched by it.
+    const outcome = random.below(2) === 0 ? 'paid' : 'PAYMENT_REFUSED';
+    const end = (): void => wallet.resolve(paymentHash, outcome);
+    if (fate < 5) world.at(3_000 + random.below(17_000), 'lightning', end);
+    return wallet.pay({ ...request, timeoutMs: 1_000 });
+  };
+  const pay = (request: PayRequest): Promise<Outgoing> => moody(() => start(request));
+  const outgoing = (paymentHash: string): Promise<Outgoing | undefined> =>
+    moody(() => wallet.outgoing(paymentHash));
+  return new Proxy<Wallet>(wallet, {
+    get: (target, key) => {
+      if (key === 'pay') return pay;
+      if (key === 'outgoing') return outgoing;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
   });
 }
 
