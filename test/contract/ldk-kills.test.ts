@@ -1,6 +1,7 @@
 /**
- * A hundred kills (SIGKILL) of embedded nodes under load: plain, held and multi-part payments in
- * both directions, over two channels.
+ * A hundred kills (SIGKILL) of embedded nodes under load: plain and held payments in both
+ * directions, over two channels. (A multi-part payment of which a part has arrived fails only after
+ * the payee has waited for the rest, some minutes; the contract suite covers those.)
  * @module
  */
 import assert from 'node:assert/strict';
@@ -15,8 +16,7 @@ import { openLdkWorld, until, usable } from './ldk-world.ts';
 const KILLS = 100;
 const SEED = 20_260_101;
 const WORKERS = 4;
-/** The last one is more than a channel can carry. */
-const AMOUNTS = [1_000n, 50_000n, 1_000_000n, 70_000_000n, 4_500_000_000n].map((n) => msat(n));
+const AMOUNTS = [1_000n, 50_000n, 1_000_000n, 70_000_000n].map((n) => msat(n));
 /** After the channels carry payments again, or after the process runs again. */
 const MAX_DELAY_MS = 80;
 const MAX_EARLY_DELAY_MS = 300;
