@@ -9,7 +9,9 @@ import { explore } from '../explore.ts';
 import { World } from '../world.ts';
 import { refundingShopOf, runShop, shopOf } from './shop.ts';
 
-const SEEDS = 100;
+const SEEDS = 300;
+/** Each of these worlds is five times as long. */
+const REFUND_SEEDS = 100;
 
 test(`bundle shops: ${SEEDS} worlds with loss, delay, repeats and crashes`, async (t) => {
   const { seeds, events } = await explore({
@@ -19,9 +21,9 @@ test(`bundle shops: ${SEEDS} worlds with loss, delay, repeats and crashes`, asyn
   t.diagnostic(`${seeds} seeds, ${events} events`);
 });
 
-test(`refunds: ${SEEDS} worlds, a bad wallet, hosts that crash while they refund`, async (t) => {
+test(`refunds: ${REFUND_SEEDS} worlds, a bad wallet, hosts that crash meanwhile`, async (t) => {
   const { seeds, events } = await explore({
-    seeds: SEEDS,
+    seeds: REFUND_SEEDS,
     scenario: (world) => runShop(world, refundingShopOf(world.seed)),
   });
   t.diagnostic(`${seeds} seeds, ${events} events`);
