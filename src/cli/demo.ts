@@ -3,6 +3,7 @@
  * books balanced at the end.
  * @module
  */
+import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,10 +54,18 @@ export function addDemo(program: Command): void {
     });
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Runs the demo in a directory of its own, which it removes. */
 export async function runDemo(terminal: Terminal): Promise<DemoSummary> {
   const dir = mkdtempSync(join(tmpdir(), 'tollcall-demo-'));
   const closers: (() => Promise<void>)[] = [];
+  const stop = (): void => {
+    // The nodes end with this process; only the directory would stay.
+    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+    process.exit(130);
+  };
+  for (const signal of SIGNALS) process.once(signal, stop);
   try {
     terminal.line(terminal.bold('tollcall: a real sale over Lightning, on a private chain'));
     terminal.line();
@@ -80,6 +89,7 @@ export async function runDemo(terminal: Terminal): Promise<DemoSummary> {
     return await trade(terminal, shop, buyer);
   } finally {
     for (const close of closers.toReversed()) await close();
+    for (const signal of SIGNALS) process.off(signal, stop);
     rmSync(dir, { recursive: true, force: true });
   }
 }
@@ -155,11 +165,17 @@ async function trade(terminal: Terminal, shop: Shop, buyer: Buyer): Promise<Demo
   await call('AAPL');
   await timed(rows, 'the same bytes again', async () => {
     const { body, cost } = await wire.again((authorization) => authorization);
+    assert.equal(cost, '0', 'a repeat costs nothing');
     return [price(body), formatMsat(msat(BigInt(cost)))];
   });
   await timed(rows, 'a tampered code', async () => {
     const { body, cost } = await wire.again((text) =>
       text.replace(/.$/, (last) => (last === 'A' ? 'Q' : 'A')),
+    );
+    assert.equal(
+      textMember(jsonObject(body), 'code'),
+      'CODE_INVALID',
+      'a tampered code is refused',
     );
     return [`refused: ${textMember(jsonObject(body), 'code')}`, formatMsat(msat(BigInt(cost)))];
   });
@@ -206,6 +222,7 @@ async function closeUp(
 ): Promise<DemoSummary> {
   const sheet = await shop.books.sheet();
   const { facts } = await session.receipt();
+  assert.equal(facts.servedMsat, sheet.servedMsat, 'the receipt says what the books say');
   const balanced = isBalanced(sheet);
   printSheet(terminal, sheet);
   terminal.line();

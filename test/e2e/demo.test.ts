@@ -3,7 +3,8 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,5 +57,22 @@ test('demo: shows each call, a replay, a refused code, a failing call, the sheet
     /✔ books +balanced/,
   ]) {
     assert.match(stdout, expected);
+  }
+});
+
+test('demo: stopped by Ctrl-C, it leaves nothing behind', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'tollcall-e2e-'));
+  const env = { ...process.env, TMPDIR: home, NO_COLOR: '1' };
+  const child = spawn(process.execPath, [LAUNCHER, 'demo'], { env });
+  try {
+    const ended = once(child, 'exit');
+    for await (const text of child.stdout.setEncoding('utf8')) {
+      if (String(text).includes('nodes')) child.kill('SIGINT');
+    }
+    assert.deepEqual(await ended, [130, null]);
+    assert.deepEqual(readdirSync(home), []);
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(home, { recursive: true, force: true });
   }
 });
