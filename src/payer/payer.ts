@@ -111,7 +111,11 @@ export class Payer {
     const price = bundleTotalMsat(priceFromJson(sold.price), calls);
     if (price > maxTotalMsat)
       throw new Fault('PAYMENT_PRICE', { asked: `${price}`, limit: `${maxTotalMsat}` });
-    this.#keys ??= this.#parts.keyring.make();
+    // Keys that could not be made are tried again at the next order.
+    this.#keys ??= this.#parts.keyring.make().catch((error: unknown) => {
+      this.#keys = undefined;
+      throw error;
+    });
     const setup = makeSetup(request, link.key, await this.#keys, this.#parts.random);
     const inserted = await this.#parts.store.insertPurchase({
       id,
