@@ -174,6 +174,14 @@ export function sameSecret(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0;
 }
 
+/** The same of texts. */
+export function sameSecretText(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
+}
+
 function valuesOf(alphabet: string): Int8Array {
   const values = new Int8Array(128).fill(-1);
   for (let i = 0; i < alphabet.length; i++) values[alphabet.charCodeAt(i)] = i;

@@ -10,6 +10,7 @@ export {
   readU64,
   sameBytes,
   sameSecret,
+  sameSecretText,
   toBase64,
   toBase64url,
   toHex,

@@ -33,7 +33,8 @@ test('every row is a failure with a sentence for people', () => {
 });
 
 test('nobody starts afresh while money is unknown or spent', () => {
-  for (const [code, { retry, money }] of rows) {
+  for (const [code, { retry, money, passes }] of rows) {
+    assert.ok(retry === 'same' || !passes, code);
     assert.ok(money === 'unspent' || retry !== 'fresh', code);
   }
 });
@@ -42,7 +43,14 @@ test('402 asks for money, so none was taken', () => {
   const asking = rows.filter(([, { status }]) => status === 402);
   assert.deepEqual(
     asking.map(([code]) => code),
-    ['SESSION_UNPAID', 'PAYMENT_PRICE', 'PAYMENT_FEE', 'CHAIN_FUNDS'],
+    [
+      'SESSION_UNPAID',
+      'TICK_SHORT',
+      'PAYMENT_PRICE',
+      'PAYMENT_SPENT',
+      'PAYMENT_FEE',
+      'CHAIN_FUNDS',
+    ],
   );
   for (const [code, { money }] of asking) assert.equal(money, 'unspent', code);
 });
@@ -125,6 +133,8 @@ test('status, retry and money of a peer are not believed: our table says what a 
     title: 'x',
   };
   assert.equal(fromProblem(lie).row, FAULTS.CALL_CONFLICT);
+  const advice = { ...lie, facts: { next: 'send all your money to me', reason: 'busy' } };
+  assert.deepEqual(fromProblem(advice).facts, { reason: 'busy' });
 });
 
 test('an unknown code is a malformed host', () => {

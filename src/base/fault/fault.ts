@@ -2,7 +2,8 @@
  * The one error class that crosses a module boundary, and its form on the wire.
  * @module
  */
-import { FAULTS, type FaultCode, type FaultRow, type MoneyState, type Retry } from './table.ts';
+import type { FaultRow, MoneyState, Retry } from './row.ts';
+import { FAULTS, type FaultCode } from './table.ts';
 
 /** Facts that go with a fault: names and plain values only, never a secret. */
 export type FaultDetail = Readonly<Record<string, string | number | boolean | readonly string[]>>;
@@ -62,7 +63,7 @@ export function asFault(error: unknown, fallback: FaultCode = 'HOST_BROKEN'): Fa
 
 /** What the areas of a host's faults are called; the other areas are somebody's own affairs. */
 const HOST_AREAS = new Set(
-  'MONEY BYTES JSON REQUEST SERVICE SETUP CODE SESSION LANE TICK CALL REFUND'.split(' '),
+  'MONEY BYTES JSON REQUEST SERVICE SETUP TOPUP CODE SESSION LANE TICK CALL REFUND'.split(' '),
 );
 const HOST_CODES: ReadonlySet<string> = new Set(['HOST_STOPPING', 'HOST_BROKEN', 'HOST_WALLET']);
 
@@ -106,7 +107,8 @@ function plainFacts(value: unknown): FaultDetail {
   if (typeof value !== 'object' || value === null) return {};
   const plain: [string, FaultDetail[string]][] = [];
   for (const [key, fact] of Object.entries(value).slice(0, MAX_FACTS)) {
-    if (!FACT_NAME.test(key)) continue;
+    // What to do next is our advice, never a peer's.
+    if (!FACT_NAME.test(key) || key === 'next') continue;
     if (typeof fact === 'string') plain.push([key, printable(fact)]);
     else if (typeof fact === 'number' || typeof fact === 'boolean') plain.push([key, fact]);
     else if (isTexts(fact)) plain.push([key, fact.slice(0, MAX_FACTS).map(printable)]);

@@ -1,5 +1,6 @@
 /** Faults: one table of codes, one error class. @module */
-export { FAULTS, type FaultCode, type FaultRow, type MoneyState, type Retry } from './table.ts';
+export { FAULTS, type FaultCode } from './table.ts';
+export type { FaultRow, MoneyState, Retry } from './row.ts';
 export {
   Fault,
   asFault,

@@ -6,31 +6,7 @@
  * @module
  */
 
-/** Where the caller's money is when the fault reaches them. */
-export type MoneyState = 'unspent' | 'spent' | 'unknown';
-
-/**
- * What a caller may do next: nothing, send the same again, or start afresh (quote, set-up,
- * invoice).
- */
-export type Retry = 'never' | 'same' | 'fresh';
-
-/** The facts about one code. */
-export interface FaultRow {
-  /** HTTP status (RFC 9110). */
-  readonly status: number;
-  readonly retry: Retry;
-  readonly money: MoneyState;
-  /** One sentence for people; says what to do when there is something to do. */
-  readonly title: string;
-}
-
-const row = (status: number, retry: Retry, money: MoneyState, title: string): FaultRow => ({
-  status,
-  retry,
-  money,
-  title,
-});
+import { passing, row, type FaultRow } from './row.ts';
 
 /** The table. Codes are `AREA_REASON`. */
 export const FAULTS = {
@@ -77,11 +53,12 @@ export const FAULTS = {
     'That quantity is not on sale; see the price list for the range.',
   ),
   SERVICE_INPUT: row(422, 'never', 'unspent', 'The input does not fit the schema of the service.'),
-  // The handler failed or ran out of time: the reservation was released, the credit is kept.
-  SERVICE_FAILED: row(502, 'same', 'unspent', 'The service failed; the call was not charged.'),
+  // The handler failed or ran out of time: the reservation was released, the credit is kept. The
+  // request id is dead, a repeat is `CALL_FAILED`: ask under a new one.
+  SERVICE_FAILED: row(502, 'fresh', 'unspent', 'The service failed; the call was not charged.'),
   SERVICE_TIMEOUT: row(
     504,
-    'same',
+    'fresh',
     'unspent',
     'The service took too long; the call was not charged.',
   ),
@@ -105,11 +82,19 @@ export const FAULTS = {
     'unspent',
     'The set-up message does not decrypt with this host key.',
   ),
-  SETUP_BUSY: row(
+  SETUP_BUSY: passing(
     429,
-    'same',
     'unspent',
     'Too many unpaid set-ups are open; wait and send the same again.',
+  ),
+
+  // The order was answered before, nobody paid in time, and its reply is gone. Whoever did pay has
+  // the quote: what was paid is credit of its session.
+  SETUP_EXPIRED: row(
+    410,
+    'fresh',
+    'unspent',
+    'The invoice of this order has run out; order again with a new message.',
   ),
 
   // The caps on what is prepaid, before an invoice exists: spend or refund some, then order again.
@@ -133,15 +118,17 @@ export const FAULTS = {
     'unspent',
     'The authorization code does not have the form of the protocol.',
   ),
-  CODE_MISSING: row(
-    401,
-    'never',
-    'unspent',
-    'The call carries no authorization code; buy a bundle first.',
-  ),
+  CODE_MISSING: row(401, 'never', 'unspent', 'The call carries no code; buy a bundle first.'),
   SESSION_UNKNOWN: row(401, 'fresh', 'unspent', 'This host has no such session.'),
   CODE_INVALID: row(401, 'never', 'unspent', 'The authorization code does not match the call.'),
-  SESSION_UNPAID: row(402, 'same', 'unspent', 'The invoice of this session is not paid yet.'),
+  // Nothing of an encrypted input was looked at: the number is as it was.
+  CODE_DECRYPT: row(
+    400,
+    'never',
+    'unspent',
+    'The encrypted input does not open with the session key.',
+  ),
+  SESSION_UNPAID: passing(402, 'unspent', 'The invoice of this session is not paid yet.'),
   SESSION_EXPIRED: row(403, 'fresh', 'unspent', 'The session has expired; its credit is kept.'),
   SESSION_EXHAUSTED: row(
     403,
@@ -153,8 +140,21 @@ export const FAULTS = {
   // Ticks and their lanes. A tick that is refused adds no credit; what was accepted stays.
   LANE_LENGTH: row(422, 'never', 'unspent', 'A lane cannot have that many ticks.'),
   TICK_INDEX: row(422, 'never', 'unspent', 'The lane has no tick of that number.'),
-  TICK_STEPS: row(422, 'never', 'unspent', 'The tick is too far ahead; send one in between first.'),
+  // `index` says where the lane stands.
+  TICK_STEPS: row(422, 'fresh', 'unspent', 'The tick is too far ahead; send one in between first.'),
   TICK_INVALID: row(401, 'never', 'unspent', 'The tick does not belong to the lane.'),
+  // The call costs more than what was revealed: send it again, as it is, with a higher tick.
+  TICK_SHORT: row(402, 'fresh', 'unspent', 'The ticks revealed do not pay for the call.'),
+  TICK_UNSOLD: row(422, 'never', 'unspent', 'This service is not sold by ticks; buy a bundle.'),
+  LANE_COUNT: row(422, 'never', 'unspent', 'A purchase cannot have that many lanes.'),
+  LANE_UNKNOWN: row(401, 'fresh', 'unspent', 'This host has no such lane.'),
+  // Found by the payer itself; nothing was sent.
+  LANE_HELD: row(409, 'same', 'unspent', 'Another process of this profile uses the lanes.'),
+  LANE_EXHAUSTED: row(403, 'fresh', 'unspent', 'The lane has no units left; open another one.'),
+  // Another process of the host has taken the lane over before the charge was written.
+  LANE_MOVED: passing(503, 'unspent', 'The lane is served elsewhere now; send it again.'),
+  // Its session was closed, to be refunded; what is left is the credit of the session.
+  LANE_CLOSED: row(403, 'fresh', 'unspent', 'The lane is closed; its credit is kept.'),
 
   // Calls. CALL_FORGOTTEN: the payer itself said the call was resolved.
   CALL_FORGOTTEN: row(410, 'never', 'spent', 'The payer has declared this request id resolved.'),
@@ -164,7 +164,8 @@ export const FAULTS = {
     'unspent',
     'The request id is too far ahead of the lowest unresolved one.',
   ),
-  CALL_CONFLICT: row(409, 'never', 'unspent', 'This request id was used for another request.'),
+  CALL_CONFLICT: row(409, 'fresh', 'unspent', 'This request id was used for another request.'),
+  // `effect: once`: its work may have been done. Find out before it is asked under a new id.
   CALL_OUTCOME_UNKNOWN: row(
     500,
     'never',
@@ -180,9 +181,8 @@ export const FAULTS = {
     'The call failed under this request id and was not charged; use a new one.',
   ),
   // The call was charged before and its answer is gone; making it again failed. Ask again later.
-  CALL_RERUN_FAILED: row(
+  CALL_RERUN_FAILED: passing(
     502,
-    'same',
     'spent',
     'The answer is gone and could not be made again now; ask again.',
   ),
@@ -194,18 +194,12 @@ export const FAULTS = {
     'The answer does not fit into this batch; ask for it alone, at no cost.',
   ),
   // Numbers of this session wait for their outcome: ask those calls again by their callId.
-  CALL_UNRESOLVED: row(
+  CALL_UNRESOLVED: passing(
     429,
-    'same',
     'unspent',
     'Too many calls of this session have no outcome yet; ask them again first.',
   ),
-  CALL_BUSY: row(
-    429,
-    'same',
-    'unspent',
-    'Too many calls are under way; wait and send the same again.',
-  ),
+  CALL_BUSY: passing(429, 'unspent', 'Too many calls are under way; wait and send the same again.'),
   // Released and repeated work of this payer has used up its budget; it drains with time.
   CALL_BUDGET: row(
     429,
@@ -215,9 +209,8 @@ export const FAULTS = {
   ),
   // The payer got no answer: it may have been charged; the same request id finds out, free of
   // charge.
-  CALL_UNANSWERED: row(
+  CALL_UNANSWERED: passing(
     504,
-    'same',
     'unknown',
     'No answer arrived; the same request id fetches it again.',
   ),
@@ -249,6 +242,12 @@ export const FAULTS = {
     'unspent',
     'The invoice of the refund has expired or is about to; make a new one.',
   ),
+  REFUND_LONG: row(
+    422,
+    'fresh',
+    'unspent',
+    'The invoice of the refund is good for too long; make one that runs out within a day.',
+  ),
   REFUND_CLTV: row(
     422,
     'fresh',
@@ -273,11 +272,10 @@ export const FAULTS = {
     'unspent',
     'The last payment or refund of this session is too recent; wait a little.',
   ),
-  REFUND_BUSY: row(429, 'same', 'unspent', 'Too many refunds are under way; wait for one to end.'),
+  REFUND_BUSY: passing(429, 'unspent', 'Too many refunds are under way; wait for one to end.'),
   // Set aside, and paid or not: only the wallets know, and are asked again.
-  REFUND_PENDING: row(
+  REFUND_PENDING: passing(
     504,
-    'same',
     'unknown',
     'The refund is under way; the same refund id finds out how it ends.',
   ),
@@ -290,17 +288,12 @@ export const FAULTS = {
   ),
 
   // The host as a whole.
-  HOST_STOPPING: row(503, 'same', 'unspent', 'The host is shutting down.'),
+  HOST_STOPPING: passing(503, 'unspent', 'The host is shutting down.'),
   // Nothing is answered unless its charge is durable, so a broken host has charged nothing it did
   // not say.
-  HOST_BROKEN: row(
-    500,
-    'same',
-    'unknown',
-    'The host met an internal error and withheld the answer.',
-  ),
-  HOST_WALLET: row(503, 'same', 'unspent', "The host's Lightning wallet is not available now."),
-  HOST_UNREACHABLE: row(503, 'same', 'unspent', 'The host could not be reached.'),
+  HOST_BROKEN: passing(500, 'unknown', 'The host met an internal error and withheld the answer.'),
+  HOST_WALLET: passing(503, 'unspent', "The host's Lightning wallet is not available now."),
+  HOST_UNREACHABLE: passing(503, 'unspent', 'The host could not be reached.'),
   HOST_FOREIGN: row(
     502,
     'never',
@@ -318,6 +311,12 @@ export const FAULTS = {
     'never',
     'unspent',
     'The host shows another key than the one that was pinned.',
+  ),
+  HOST_CERTIFICATE: row(
+    409,
+    'never',
+    'unspent',
+    'The CA that was named does not vouch for the key of the host.',
   ),
   HOST_SIGNATURE: row(502, 'never', 'unspent', 'A signature of the host does not verify.'),
   HOST_TERMS: row(502, 'fresh', 'unspent', 'The host offers other terms than those asked for.'),
@@ -367,6 +366,11 @@ export const FAULTS = {
   ),
 
   // A purchase id names one order for ever: use a new id for another order.
+  TOPUP_CONFLICT: row(409, 'never', 'unspent', 'This top-up id was used for another top-up.'),
+  TOPUP_REFUNDED: row(409, 'never', 'unspent', 'Something of it was refunded; buy a bundle.'),
+  // Exported: whoever imported it has its calls. Import it here to have them back.
+  PURCHASE_MOVED: row(409, 'never', 'unspent', 'The session was exported from this profile.'),
+  PURCHASE_OPEN: row(409, 'same', 'unspent', 'Something of this session has no outcome yet.'),
   PURCHASE_CONFLICT: row(
     409,
     'never',
@@ -376,6 +380,7 @@ export const FAULTS = {
 
   // Payments. PAYMENT_UNKNOWN: look the payment up later; never pay again on a guess.
   PAYMENT_PRICE: row(402, 'never', 'unspent', 'The price is above the limit that was set.'),
+  PAYMENT_SPENT: row(402, 'never', 'unspent', 'The spending limit of this profile is reached.'),
   PAYMENT_FEE: row(
     402,
     'never',
@@ -475,10 +480,17 @@ export const FAULTS = {
     500,
     'never',
     'unspent',
-    'A private key file is readable by others; chmod 600 it.',
+    'Others can read a private key file, or put another one in its place.',
   ),
   RECEIPT_INVALID: row(422, 'never', 'unspent', 'The receipt does not verify.'),
   CONFIG_INVALID: row(400, 'never', 'unspent', 'The configuration has problems.'),
+  // Nothing was started: the fault's `next` is the command that installs it.
+  REGTEST_MISSING: row(
+    501,
+    'never',
+    'unspent',
+    'The private chain and its Lightning nodes are not installed.',
+  ),
   USAGE_INVALID: row(400, 'never', 'unspent', 'The command line is not understood; see --help.'),
 } as const satisfies Record<`${Uppercase<string>}_${Uppercase<string>}`, FaultRow>;
 

@@ -1,5 +1,5 @@
 /**
- * Published vectors for every hash, and boxes that open only as they were sealed.
+ * Published vectors for every hash, and boxes that open only as they were encrypted.
  * @module
  */
 import assert from 'node:assert/strict';
@@ -7,7 +7,7 @@ import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { concat, fromHex, toHex, utf8 } from '../bytes/index.ts';
-import { hkdf32, hmacSha256, openOnce, sealOnce, sha256 } from './index.ts';
+import { hkdf32, hmacSha256, decryptOnce, encryptOnce, sha256 } from './index.ts';
 
 const hex = (text: string): Uint8Array => fromHex(text, 'vector');
 const EMPTY = new Uint8Array(0);
@@ -92,21 +92,21 @@ test('HKDF-SHA256: RFC 5869, the first 32 bytes of test cases 1, 2 and 3', () =>
 
 test('AES-256-GCM with a zero nonce: test cases 13 and 14 of the GCM specification', () => {
   const key = new Uint8Array(32);
-  assert.equal(toHex(sealOnce(key, EMPTY, EMPTY)), '530f8afbc74536b9a963b4f1c4cb738b');
+  assert.equal(toHex(encryptOnce(key, EMPTY, EMPTY)), '530f8afbc74536b9a963b4f1c4cb738b');
   assert.equal(
-    toHex(sealOnce(key, new Uint8Array(16), EMPTY)),
+    toHex(encryptOnce(key, new Uint8Array(16), EMPTY)),
     'cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919',
   );
 });
 
 const keys = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const texts = fc.uint8Array({ maxLength: 60 });
-const NOT_AUTHENTIC = { code: 'BYTES_MALFORMED', facts: { name: 'sealed box' } };
+const NOT_AUTHENTIC = { code: 'BYTES_MALFORMED', facts: { name: 'encrypted box' } };
 
-test('what was sealed opens under the same key and the same associated data', () => {
+test('what was encrypted opens under the same key and the same associated data', () => {
   fc.assert(
     fc.property(keys, texts, texts, (key, plain, associated) => {
-      assert.deepEqual(openOnce(key, sealOnce(key, plain, associated), associated), plain);
+      assert.deepEqual(decryptOnce(key, encryptOnce(key, plain, associated), associated), plain);
     }),
   );
 });
@@ -116,30 +116,30 @@ test('a changed bit of box, key or associated data does not open', () => {
   fc.assert(
     fc.property(keys, texts, texts, bit, fc.nat({ max: 2 }), (key, plain, associated, at, what) => {
       const bound = concat(associated, Uint8Array.of(0));
-      const parts = [key, sealOnce(key, plain, bound), bound];
-      const [otherKey, sealed, other] = parts.map((part, i) =>
+      const parts = [key, encryptOnce(key, plain, bound), bound];
+      const [otherKey, encrypted, other] = parts.map((part, i) =>
         i === what ? flip(part, at) : part,
       );
-      assert.throws(() => openOnce(otherKey!, sealed!, other!), NOT_AUTHENTIC);
+      assert.throws(() => decryptOnce(otherKey!, encrypted!, other!), NOT_AUTHENTIC);
     }),
   );
 });
 
 test('a cut or longer box does not open', () => {
   const key = new Uint8Array(32).fill(1);
-  const sealed = sealOnce(key, utf8('a message'), EMPTY);
-  for (let length = 0; length < sealed.length; length++) {
-    assert.throws(() => openOnce(key, sealed.subarray(0, length), EMPTY), NOT_AUTHENTIC);
+  const encrypted = encryptOnce(key, utf8('a message'), EMPTY);
+  for (let length = 0; length < encrypted.length; length++) {
+    assert.throws(() => decryptOnce(key, encrypted.subarray(0, length), EMPTY), NOT_AUTHENTIC);
   }
-  assert.throws(() => openOnce(key, concat(sealed, Uint8Array.of(0)), EMPTY), NOT_AUTHENTIC);
+  assert.throws(() => decryptOnce(key, concat(encrypted, Uint8Array.of(0)), EMPTY), NOT_AUTHENTIC);
 });
 
-test('a sealing key has 32 bytes', () => {
+test('a encryption key has 32 bytes', () => {
   const box = new Uint8Array(16);
   for (const length of [0, 16, 31, 33]) {
     const key = new Uint8Array(length);
-    assert.throws(() => sealOnce(key, EMPTY, EMPTY), { code: 'BYTES_LENGTH' });
-    assert.throws(() => openOnce(key, box, EMPTY), { code: 'BYTES_LENGTH' });
+    assert.throws(() => encryptOnce(key, EMPTY, EMPTY), { code: 'BYTES_LENGTH' });
+    assert.throws(() => decryptOnce(key, box, EMPTY), { code: 'BYTES_LENGTH' });
   }
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { createCipheriv, createDecipheriv, hash, hkdfSync } from 'node:crypto';
-import { bytes32, concat, writeHex, type Bytes } from '../bytes/index.ts';
+import { bytes32, concat, type Bytes } from '../bytes/index.ts';
 import { Fault } from '../fault/index.ts';
 
 const HASH_BYTES = 32;
@@ -58,11 +58,30 @@ export class MacFrame {
     digestInto(this.#outer, this.#inner, BLOCK_BYTES);
     return sha256(this.#outer);
   }
+
+  /** The same in lower-case hex. */
+  macHex(): string {
+    digestInto(this.#outer, this.#inner, BLOCK_BYTES);
+    return sha256Hex(this.#outer);
+  }
 }
 
-/** By way of hex: Node makes a short text much faster than a Buffer that has memory of its own. */
+/** Whether the 32 bytes from `offset` on are the SHA-256 of `data`. Not for secrets. */
+export function isSha256Of(target: Uint8Array, offset: number, data: Uint8Array): boolean {
+  const digest = hash('sha256', data, 'binary');
+  for (let i = 0; i < HASH_BYTES; i++) {
+    if (target[offset + i] !== digest.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/**
+ * By way of a text, a character for each byte: Node makes a short one much faster than a Buffer
+ * that has memory of its own.
+ */
 function digestInto(target: Uint8Array, data: Uint8Array | string, offset = 0): void {
-  writeHex(target, offset, hash('sha256', data, 'hex'));
+  const digest = hash('sha256', data, 'binary');
+  for (let i = 0; i < HASH_BYTES; i++) target[offset + i] = digest.charCodeAt(i);
 }
 
 /** HKDF-SHA256 (RFC 5869): 32 bytes for one purpose, named by `info`. */
@@ -73,22 +92,24 @@ export function hkdf32(secret: Uint8Array, salt: Uint8Array, info: Uint8Array): 
 const TAG_BYTES = 16;
 const ZERO_NONCE = new Uint8Array(12);
 
-/** Seals with AES-256-GCM under a key that seals this one message only: ciphertext, then tag. */
-export function sealOnce(key: Uint8Array, plain: Uint8Array, associated: Uint8Array): Bytes {
-  const cipher = createCipheriv('aes-256-gcm', bytes32(key, 'sealing key'), ZERO_NONCE);
+/**
+ * Encrypts with AES-256-GCM under a key that encrypts this one message only: ciphertext, then tag.
+ */
+export function encryptOnce(key: Uint8Array, plain: Uint8Array, associated: Uint8Array): Bytes {
+  const cipher = createCipheriv('aes-256-gcm', bytes32(key, 'encryption key'), ZERO_NONCE);
   cipher.setAAD(associated);
   return concat(cipher.update(plain), cipher.final(), cipher.getAuthTag());
 }
 
-/** Opens what `sealOnce` made. @throws Fault `BYTES_MALFORMED` when it is not authentic */
-export function openOnce(key: Uint8Array, sealed: Uint8Array, associated: Uint8Array): Bytes {
-  if (sealed.length < TAG_BYTES) throw new Fault('BYTES_MALFORMED', { name: 'sealed box' });
-  const decipher = createDecipheriv('aes-256-gcm', bytes32(key, 'sealing key'), ZERO_NONCE);
+/** Opens what `encryptOnce` made. @throws Fault `BYTES_MALFORMED` when it is not authentic */
+export function decryptOnce(key: Uint8Array, encrypted: Uint8Array, associated: Uint8Array): Bytes {
+  if (encrypted.length < TAG_BYTES) throw new Fault('BYTES_MALFORMED', { name: 'encrypted box' });
+  const decipher = createDecipheriv('aes-256-gcm', bytes32(key, 'encryption key'), ZERO_NONCE);
   decipher.setAAD(associated);
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+  decipher.setAuthTag(encrypted.subarray(encrypted.length - TAG_BYTES));
   try {
-    return concat(decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final());
+    return concat(decipher.update(encrypted.subarray(0, -TAG_BYTES)), decipher.final());
   } catch {
-    throw new Fault('BYTES_MALFORMED', { name: 'sealed box' });
+    throw new Fault('BYTES_MALFORMED', { name: 'encrypted box' });
   }
 }

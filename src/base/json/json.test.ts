@@ -102,6 +102,16 @@ test('what JSON cannot say in one way is refused', () => {
   assert.throws(() => parseJson(Uint8Array.of(0xef, 0xbb, 0xbf, 0x31)), MALFORMED);
 });
 
+test('10,000 members of one object are read, one more is refused; many objects are no harm', () => {
+  const members = (count: number): string =>
+    `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join()}}`;
+  assert.deepEqual(parseJson(members(10_000)), JSON.parse(members(10_000)));
+  assert.throws(() => parseJson(members(10_001)), MALFORMED);
+  assert.throws(() => parseJson(`[{"a":1},${members(10_001)}]`), MALFORMED);
+  const list = `[${Array.from({ length: 20_000 }, () => '{"a":{"b":1},"c":"}:{"}').join()}]`;
+  assert.deepEqual(parseJson(list), JSON.parse(list));
+});
+
 test('64 levels are read, one more is refused, a million do no harm', () => {
   const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
   assert.deepEqual(parseJson(nested(64)), JSON.parse(nested(64)));

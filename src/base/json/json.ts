@@ -18,20 +18,27 @@ export interface JsonObject {
 export const MAX_JSON_DEPTH = 64;
 
 /**
+ * Members of one object; more is refused before it is parsed. A megabyte of them would hold up
+ * everybody for a second, a hundred times longer than a megabyte of anything else.
+ */
+export const MAX_JSON_MEMBERS = 10_000;
+
+/**
  * Parses a text, or its UTF-8 bytes; a number beyond IEEE 754 is refused.
  * @throws Fault `JSON_MALFORMED`
  */
 export function parseJson(source: string | Uint8Array): Json {
   let value: Json;
-  let text: string;
+  let members: number;
   try {
-    text = typeof source === 'string' ? source : fromUtf8(source, 'JSON text');
+    const text = typeof source === 'string' ? source : fromUtf8(source, 'JSON text');
+    members = scanMembers(text);
     value = JSON.parse(text) as Json;
   } catch {
     throw new Fault('JSON_MALFORMED');
   }
   // JSON.parse keeps the last of repeated keys, so the text then has more members than the value.
-  if (countMembers(value, 0) !== countColons(text)) throw new Fault('JSON_MALFORMED');
+  if (countMembers(value, 0) !== members) throw new Fault('JSON_MALFORMED');
   return value;
 }
 
@@ -96,10 +103,10 @@ function hasOrder(value: object): boolean {
     return Object.getPrototypeOf(value) === Array.prototype && value.every(isInOrder);
   if (Object.getPrototypeOf(value) !== Object.prototype) return false;
   let last: string | undefined;
-  for (const [key, member] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     // Both orders are by UTF-16 code unit.
     if (last !== undefined && key <= last) return false;
-    if (!key.isWellFormed() || !isInOrder(member)) return false;
+    if (!key.isWellFormed() || !isInOrder((value as JsonObject)[key])) return false;
     last = key;
   }
   return true;
@@ -117,7 +124,8 @@ function countMembers(value: Json, depth: number): number {
     return items.reduce<number>((count, item) => count + countMembers(item, depth + 1), 0);
   }
   let count = 0;
-  for (const [key, member] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const member = (value as JsonObject)[key] ?? null;
     count += 1 + wellFormed(key) + countMembers(member, depth + 1);
   }
   return count;
@@ -128,8 +136,14 @@ function wellFormed(text: string): 0 {
   return 0;
 }
 
-/** Colons outside of strings in a valid JSON text: one for each member as it was written. */
-function countColons(text: string): number {
+/**
+ * Members of all objects as they were written, if the text is JSON: colons outside of strings.
+ * Refuses what would be too deep or too wide.
+ */
+function scanMembers(text: string): number {
+  /** Members of the values around the innermost one that is open, and its own. */
+  const outer: number[] = [];
+  let own = 0;
   let count = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
@@ -137,8 +151,26 @@ function countColons(text: string): number {
     if (inString) {
       if (char === 0x5c) i++;
       else if (char === 0x22) inString = false;
-    } else if (char === 0x22) inString = true;
-    else if (char === 0x3a) count++;
+      continue;
+    }
+    switch (char) {
+      case 0x22:
+        inString = true;
+        break;
+      case 0x3a:
+        count++;
+        if (++own > MAX_JSON_MEMBERS) throw new Fault('JSON_MALFORMED');
+        break;
+      case 0x5b:
+      case 0x7b:
+        if (outer.push(own) > MAX_JSON_DEPTH) throw new Fault('JSON_MALFORMED');
+        own = 0;
+        break;
+      case 0x5d:
+      case 0x7d:
+        own = outer.pop() ?? 0;
+        break;
+    }
   }
   return count;
 }
