@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromUtf8, toHex, utf8 } from '../../base/bytes/index.ts';
 import { isFault } from '../../base/fault/index.ts';
-import { openOnce, sealOnce } from '../../base/hash/index.ts';
+import { decryptOnce, encryptOnce } from '../../base/hash/index.ts';
 import { jsonObject, parseJson, type Json } from '../../base/json/index.ts';
 import { seededRandom } from '../../base/random/index.ts';
 import { peerKey, syncHostKeys, syncPayerKeys } from '../../../test/fixtures/keys.ts';
@@ -60,7 +60,7 @@ function order(seed: number): Sent {
   } as const;
   const box = orderBox(payerSecret, head);
   const plain = utf8(JSON.stringify({ service: 'quotes', calls: 4, grant: member(grant) }));
-  const request = { ...head, sealed: member(sealOnce(box.key, plain, box.associated)) };
+  const request = { ...head, encrypted: member(encryptOnce(box.key, plain, box.associated)) };
   return { request, payerSecret, ephemeral, grant };
 }
 
@@ -70,7 +70,11 @@ async function quote(value: Json): Promise<{ reply: SetupReply; key: Uint8Array;
   const request = parseSetupRequest(value);
   const payerSecret = await HOST.unwrap(binaryMember(request.wrapped, 'wrapped'));
   const asked = orderBox(payerSecret, request);
-  const opened = openOnce(asked.key, binaryMember(request.sealed, 'sealed'), asked.associated);
+  const opened = decryptOnce(
+    asked.key,
+    binaryMember(request.encrypted, 'encrypted'),
+    asked.associated,
+  );
   const order = jsonObject(parseJson(opened));
   const [hostSecret, ephemeral] = [random.bytes(32), random.bytes(32)];
   const secrets: SetupSecrets = {
@@ -87,9 +91,9 @@ async function quote(value: Json): Promise<{ reply: SetupReply; key: Uint8Array;
     wrapped: member(peerKey(binaryMember(request.payer, 'payer')).wrap(hostSecret)),
   } as const;
   const box = quoteBox(secrets, head);
-  const sealed = member(sealOnce(box.key, utf8('{"session":"s"}'), box.associated));
-  const signature = member(await HOST.sign(replyStatement(setup, { ...head, sealed })));
-  return { reply: { ...head, sealed, signature }, key: codeKey(secrets, head), order };
+  const encrypted = member(encryptOnce(box.key, utf8('{"session":"s"}'), box.associated));
+  const signature = member(await HOST.sign(replyStatement(setup, { ...head, encrypted })));
+  return { reply: { ...head, encrypted, signature }, key: codeKey(secrets, head), order };
 }
 
 /** The payer's side again: checks the signature, then opens the quote. */
@@ -104,7 +108,7 @@ async function accept(sent: Sent, value: Json): Promise<{ key: Uint8Array; quote
     grant: sent.grant,
   };
   const box = quoteBox(secrets, reply);
-  const plain = openOnce(box.key, binaryMember(reply.sealed, 'sealed'), box.associated);
+  const plain = decryptOnce(box.key, binaryMember(reply.encrypted, 'encrypted'), box.associated);
   return { key: codeKey(secrets, reply), quote: fromUtf8(plain, 'quote') };
 }
 
@@ -128,7 +132,7 @@ test('another exchange has another key', async () => {
 
 test('the host refuses an order of which any member was changed', async () => {
   const { request } = order(3);
-  for (const name of ['protocol', 'host', 'payer', 'ephemeral', 'wrapped', 'sealed'] as const) {
+  for (const name of ['protocol', 'host', 'payer', 'ephemeral', 'wrapped', 'encrypted'] as const) {
     await assert.rejects(quote({ ...request, [name]: other(request[name]) }), REFUSED, name);
   }
 });
@@ -142,7 +146,7 @@ test('an order for this host does not open when it names another one', async () 
 test('the payer refuses a reply of which any member was changed', async () => {
   const sent = order(5);
   const { reply } = await quote(sent.request);
-  for (const name of ['protocol', 'ephemeral', 'wrapped', 'sealed', 'signature'] as const) {
+  for (const name of ['protocol', 'ephemeral', 'wrapped', 'encrypted', 'signature'] as const) {
     await assert.rejects(accept(sent, { ...reply, [name]: other(reply[name]) }), REFUSED, name);
   }
   // `setup` is not taken from the reply, but from the message that was sent.
@@ -181,12 +185,12 @@ test('the key depends on each of the four secrets and on the reply', () => {
 test('a message has all members, all texts, and nothing else', async () => {
   const { request } = order(8);
   const { reply } = await quote(request);
-  const { sealed: _sealed, ...less } = request;
+  const { encrypted: _encrypted, ...less } = request;
   const bad = [
     less,
     { ...request, extra: 'x' },
-    { ...request, sealed: 1 },
-    { ...request, sealed: null },
+    { ...request, encrypted: 1 },
+    { ...request, encrypted: null },
   ];
   const strange = [null, undefined, [], 'text', 7, {}, parseJson('{"__proto__":{}}')];
   for (const value of [...bad, ...strange, { ...request, protocol: 'tollcall-bundle-2' }, reply]) {

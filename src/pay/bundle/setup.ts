@@ -1,5 +1,5 @@
 /**
- * The set-up exchange of a bundle, without its I/O: what is sealed, what is signed, which keys
+ * The set-up exchange of a bundle, without its I/O: what is encrypted, what is signed, which keys
  * follow from it.
  *
  * The payer wraps a secret for the host's RSA key, the host wraps one for the payer's RSA key, both
@@ -18,6 +18,7 @@ import {
 } from '../../base/bytes/index.ts';
 import { Fault } from '../../base/fault/index.ts';
 import { hkdf32, sha256 } from '../../base/hash/index.ts';
+import { MAX_ORDER_LINES } from './limits.ts';
 import { canonicalJson, jsonObject, type Json, type JsonObject } from '../../base/json/index.ts';
 
 /** The name of this protocol, in every message. */
@@ -34,16 +35,53 @@ export interface SetupRequest extends JsonObject {
   readonly ephemeral: string;
   /** The payer's 32-byte secret under RSA-OAEP (SHA-256) for the host. */
   readonly wrapped: string;
-  /** `SetupOrder` as JSON, sealed with the key made of that secret. */
-  readonly sealed: string;
+  /** `SetupOrder` as JSON, encrypted with the key made of that secret. */
+  readonly encrypted: string;
 }
 
-/** What the first message asks for. */
-export interface SetupOrder extends JsonObject {
+/** Calls of one service in an order. */
+export interface OrderLine extends JsonObject {
   readonly service: string;
   readonly calls: number;
+}
+
+/** What the first message asks for: `service` and `calls`, or `lines` of several services. */
+export interface SetupOrder {
+  readonly lines: readonly OrderLine[];
   /** The payer's share of the code key: 32 random bytes. */
   readonly grant: string;
+}
+
+/** The members of an order that say what is bought. */
+export function printOrderLines(lines: readonly OrderLine[]): JsonObject {
+  const [first] = lines;
+  const plain = lines.map(({ service, calls }) => ({ service, calls }));
+  return first !== undefined && lines.length === 1 ? { ...plain[0] } : { lines: plain };
+}
+
+/** Reads them. @throws Fault `SETUP_MALFORMED` also for a service that occurs twice */
+export function parseOrderLines({ lines, service, calls }: JsonObject): readonly OrderLine[] {
+  const single = lines === undefined;
+  const list: readonly Json[] = single
+    ? [{ service, calls } as Json]
+    : Array.isArray(lines)
+      ? lines
+      : [];
+  const parsed = list.map(orderLine);
+  const names = new Set(parsed.map((line) => line.service));
+  const shape = single || (service === undefined && calls === undefined && parsed.length > 1);
+  if (!shape || parsed.length > MAX_ORDER_LINES || names.size !== parsed.length) {
+    throw new Fault('SETUP_MALFORMED', { name: 'lines' });
+  }
+  return parsed;
+}
+
+function orderLine(value: Json): OrderLine {
+  const { service, calls } = objectOf(value);
+  if (typeof service !== 'string' || typeof calls !== 'number') {
+    throw new Fault('SETUP_MALFORMED', { name: 'encrypted' });
+  }
+  return { service, calls };
 }
 
 /** The second message, host to payer. */
@@ -54,17 +92,27 @@ export interface SetupReply extends JsonObject {
   readonly ephemeral: string;
   /** The host's 32-byte secret under RSA-OAEP (SHA-256) for the payer. */
   readonly wrapped: string;
-  /** `SetupQuote` as JSON, sealed. */
-  readonly sealed: string;
+  /** `SetupQuote` as JSON, encrypted. */
+  readonly encrypted: string;
   /** RSA-SHA256 of the host over `replyStatement`. */
   readonly signature: string;
 }
 
+/** What calls of one of several services cost. */
+export interface QuoteLine extends OrderLine {
+  readonly total_msat: string;
+}
+
 /** What the host offers in return. Amounts are decimal texts in millisatoshis. */
-export interface SetupQuote extends JsonObject {
+export interface SetupQuote {
   readonly session: string;
-  readonly service: string;
-  readonly calls: number;
+  /** As in the order; absent when that has `lines`. */
+  readonly service?: string;
+  readonly calls?: number;
+  readonly lines?: readonly QuoteLine[];
+  /** What one unit costs, when lanes were ordered. */
+  readonly unit_msat?: string;
+  /** Of all lines. */
   readonly total_msat: string;
   /** BOLT 11. */
   readonly invoice: string;
@@ -91,7 +139,7 @@ const SIGN_TAG = utf8('tollcall/bundle/reply-signature/1');
 const RECEIPT_KEY_TAG = utf8('tollcall/receipt-key/1');
 const NO_SALT = new Uint8Array(0);
 
-/** The key that seals the order, and what it is bound to. */
+/** The key that encrypts the order, and what it is bound to. */
 export function orderBox(
   payerSecret: Uint8Array,
   request: Pick<SetupRequest, 'protocol' | 'host' | 'payer' | 'ephemeral' | 'wrapped'>,
@@ -104,7 +152,7 @@ export function orderBox(
   };
 }
 
-/** The key that seals the quote, and what it is bound to. */
+/** The key that encrypts the quote, and what it is bound to. */
 export function quoteBox(
   secrets: SetupSecrets,
   reply: Pick<SetupReply, 'setup' | 'ephemeral' | 'wrapped'>,
@@ -130,14 +178,14 @@ export function messageHash(message: Json): Uint8Array {
 /** What the host signs: both messages, by their hashes. */
 export function replyStatement(
   setup: Uint8Array,
-  reply: Pick<SetupReply, 'ephemeral' | 'wrapped' | 'sealed'>,
+  reply: Pick<SetupReply, 'ephemeral' | 'wrapped' | 'encrypted'>,
 ): Uint8Array {
   const unsigned: JsonObject = {
     protocol: BUNDLE_PROTOCOL,
     setup: toHex(setup),
     ephemeral: reply.ephemeral,
     wrapped: reply.wrapped,
-    sealed: reply.sealed,
+    encrypted: reply.encrypted,
   };
   return lengthPrefixed(SIGN_TAG, setup, messageHash(unsigned));
 }
@@ -163,12 +211,12 @@ export function sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uin
 
 /** Reads a first message. @throws Fault `SETUP_MALFORMED` */
 export function parseSetupRequest(value: Json | undefined): SetupRequest {
-  return parseMembers(value, ['protocol', 'host', 'payer', 'ephemeral', 'wrapped', 'sealed']);
+  return parseMembers(value, ['protocol', 'host', 'payer', 'ephemeral', 'wrapped', 'encrypted']);
 }
 
 /** Reads a second message. @throws Fault `SETUP_MALFORMED` */
 export function parseSetupReply(value: Json | undefined): SetupReply {
-  const members = ['protocol', 'setup', 'ephemeral', 'wrapped', 'sealed', 'signature'];
+  const members = ['protocol', 'setup', 'ephemeral', 'wrapped', 'encrypted', 'signature'];
   return parseMembers(value, members);
 }
 

@@ -3,12 +3,20 @@
  * call can be repeated, reordered or cut is decided here.
  * @module
  */
-import { ZERO_MSAT, addMsat, subMsat, type Msat } from '../../base/money/index.ts';
+import { ZERO_MSAT, addMsat, type Msat } from '../../base/money/index.ts';
 import type { UnixMs } from '../../base/time/index.ts';
 import { nextShareMsat } from '../price/index.ts';
-import { reservedOf, type CallEntry, type CallsImage } from './entry.ts';
-import { CALL_WINDOW_SIZE, MAX_RERUNS, MAX_RUNNING_CALLS } from './limits.ts';
-import { creditOf, type SessionRow } from './row.ts';
+import {
+  NO_CALLS,
+  reservedOf,
+  withCalls,
+  type CallEntry,
+  type CallsImage,
+  type LineCharge,
+} from './entry.ts';
+import { MAX_RERUNS } from '../tick/index.ts';
+import { CALL_WINDOW_SIZE, MAX_RUNNING_CALLS } from './limits.ts';
+import { creditOf, lineLeft, type SessionRow } from './row.ts';
 import type { CallRequest, Effect } from './session.ts';
 
 /** Why a call is refused, in order of precedence. Each is a fault code of the same name. */
@@ -107,20 +115,27 @@ export function resumeCall(input: CallInput): Judgement {
 
 function judgeNew(input: CallInput, calls: CallsImage): Judgement {
   const { row, request, effect } = input;
-  const { terms } = row;
-  if (input.nowMs >= terms.expiresAtMs) return refuse(calls, 'SESSION_EXPIRED');
+  const bought = row.bought ?? row.terms;
+  if (input.nowMs >= bought.expiresAtMs) return refuse(calls, 'SESSION_EXPIRED');
+  const line = bought.lines && lineOf(bought.lines, request);
+  const left = lineLeft(bought, calls, line);
+  if (left.calls < 1) return refuse(calls, 'SESSION_EXHAUSTED');
+  const priceMsat = nextShareMsat(left.msat, left.calls);
   const reserved = reservedOf(calls.entries);
-  const callsLeft = terms.calls - calls.chargedCalls - reserved.calls;
-  if (callsLeft < 1) return refuse(calls, 'SESSION_EXHAUSTED');
-  const leftMsat = subMsat(subMsat(terms.totalMsat, calls.chargedMsat), reserved.msat);
-  const priceMsat = nextShareMsat(leftMsat, callsLeft);
   // Money can be missing although calls are left: it was refunded.
   if (priceMsat > creditOf(row, calls, reserved.msat)) return refuse(calls, 'SESSION_EXHAUSTED');
   if (reserved.calls >= MAX_RUNNING_CALLS) return refuse(calls, 'CALL_BUSY');
   const { n, digest } = request;
   const kind = effect === 'once' ? 'started' : 'reserved';
-  const entry: CallEntry = { n, digest, kind, effect, amountMsat: priceMsat, reruns: 0 };
+  const plain: CallEntry = { n, digest, kind, effect, amountMsat: priceMsat, reruns: 0 };
+  const entry = line === undefined ? plain : { ...plain, line };
   return { kind: 'run', calls: withEntry(calls, entry), priceMsat };
+}
+
+function lineOf(lines: readonly { readonly service: string }[], { service }: CallRequest): number {
+  const line = lines.findIndex((one) => one.service === service);
+  if (line < 0) throw new Error('invariant: a call is of a service of its session');
+  return line;
 }
 
 /** The call returned: its reservation becomes a charge. The entry must be running. */
@@ -128,12 +143,25 @@ export function chargeCall(calls: CallsImage, n: bigint): CallsImage {
   const entry = runningEntry(calls, n);
   const charged: CallEntry = { ...entry, kind: 'charged' };
   const entries = n < calls.done ? without(calls, n) : withEntry(calls, charged).entries;
-  return {
-    chargedMsat: addMsat(calls.chargedMsat, entry.amountMsat),
-    chargedCalls: calls.chargedCalls + 1,
-    done: calls.done,
-    entries,
-  };
+  const after = { ...oneMore(calls, entry.amountMsat), done: calls.done, entries };
+  if (entry.line === undefined) return after;
+  return { ...after, lines: chargedLines(calls.lines ?? [], entry.line, entry.amountMsat) };
+}
+
+function oneMore({ chargedMsat, chargedCalls }: LineCharge, amountMsat: Msat): LineCharge {
+  return { chargedMsat: addMsat(chargedMsat, amountMsat), chargedCalls: chargedCalls + 1 };
+}
+
+function chargedLines(
+  lines: readonly LineCharge[],
+  line: number,
+  amountMsat: Msat,
+): readonly LineCharge[] {
+  return Array.from({ length: Math.max(lines.length, line + 1) }, (_, i) => {
+    const { chargedMsat, chargedCalls } = lines[i] ?? NO_CALLS;
+    const before = { chargedMsat, chargedCalls };
+    return i === line ? oneMore(before, amountMsat) : before;
+  });
 }
 
 /**
@@ -180,13 +208,12 @@ function refuse(calls: CallsImage, code: CallRefusal): Judgement {
 /** Forgets what the payer has resolved, except what still runs. */
 function withDone(calls: CallsImage, done: bigint): CallsImage {
   if (done <= calls.done) return calls;
-  const { chargedMsat, chargedCalls } = calls;
   const at = placeOf(calls.entries, done);
   const running = calls.entries
     .slice(0, at)
     .filter(({ kind }) => kind === 'reserved' || kind === 'started');
   const entries = [...running, ...calls.entries.slice(at)];
-  return { chargedMsat, chargedCalls, done, entries };
+  return { ...withCalls(calls, entries), done };
 }
 
 function runningEntry(calls: CallsImage, n: bigint): CallEntry {
@@ -198,11 +225,10 @@ function runningEntry(calls: CallsImage, n: bigint): CallEntry {
 }
 
 function withEntry(calls: CallsImage, entry: CallEntry): CallsImage {
-  const { chargedMsat, chargedCalls, done } = calls;
   const at = placeOf(calls.entries, entry.n);
   const entries = calls.entries.slice();
   entries.splice(at, entries[at]?.n === entry.n ? 1 : 0, entry);
-  return { chargedMsat, chargedCalls, done, entries };
+  return withCalls(calls, entries);
 }
 
 function without({ entries }: CallsImage, n: bigint): CallEntry[] {

@@ -1,5 +1,13 @@
 /** Ledger: accounts, transfers, session rows and the call machine. Pure. @module */
-export type { CallRequest, Effect, SessionState, SessionTerms } from './session.ts';
+export type {
+  Bought,
+  CallRequest,
+  Effect,
+  Line,
+  SessionState,
+  SessionTerms,
+  TopUp,
+} from './session.ts';
 export { isBalanced, sheetOf, withReserved, type SessionTotals, type Sheet } from './sheet.ts';
 export {
   HOST_ACCOUNTS,
@@ -46,6 +54,7 @@ export {
   type CallEntry,
   type CallsImage,
   type EntryKind,
+  type LineCharge,
 } from './entry.ts';
 export {
   IMAGE_REFUSALS,
@@ -55,8 +64,12 @@ export {
   creditOf,
   foldOf,
   heldMsat,
+  lineLeft,
+  linesHold,
   newRow,
+  sells,
   stateOf,
+  toppedUp,
   type ImageNumbers,
   type ImageRefusal,
   type LedgerRow,
@@ -81,7 +94,8 @@ export {
 export {
   CALL_WINDOW_SIZE,
   MAX_ENTRIES,
-  MAX_RERUNS,
+  MAX_LINES,
   MAX_RUNNING_CALLS,
+  MAX_SESSION_CALLS,
   MAX_TRANSFER_ID,
 } from './limits.ts';

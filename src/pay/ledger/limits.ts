@@ -19,12 +19,14 @@ export const MAX_RUNNING_CALLS = 64;
 /** Entries of one session, see above. More in a stored row means that it is damaged. */
 export const MAX_ENTRIES = Number(CALL_WINDOW_SIZE) + MAX_RUNNING_CALLS;
 
+/** Services of one session; an order with more is refused with `SETUP_MALFORMED`. */
+export const MAX_LINES = 16;
+
 /**
- * Attempts to make a lost answer again, uncharged, while the session is in memory. The first one
- * that returns an answer uses up all of them; beyond that `CALL_RERUNS`. More than one, since an
- * attempt may fail for our reasons.
+ * Calls that a session may have bought in all; a top-up beyond it is refused with
+ * `SERVICE_QUANTITY`. What is unpaid meanwhile still fits into 32 bits.
  */
-export const MAX_RERUNS = 3;
+export const MAX_SESSION_CALLS = 1_000_000_000;
 
 /** Characters of a transfer's id. A longer one is refused with `id_invalid`. */
 export const MAX_TRANSFER_ID = 100;

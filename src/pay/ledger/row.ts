@@ -2,8 +2,8 @@
  * The row of a session: its account, and the calls that were charged to it without a transfer each.
  * @module
  */
-import { ZERO_MSAT, msat, subMsat, sumMsat, type Msat } from '../../base/money/index.ts';
-import type { UnixMs } from '../../base/time/index.ts';
+import { ZERO_MSAT, addMsat, msat, subMsat, sumMsat, type Msat } from '../../base/money/index.ts';
+import { unixMs, type UnixMs } from '../../base/time/index.ts';
 import { affordableCalls } from '../price/index.ts';
 import {
   ZERO_COUNTERS,
@@ -12,9 +12,9 @@ import {
   type Account,
   type Counters,
 } from './account.ts';
-import { NO_CALLS, reservedOf, type CallsImage } from './entry.ts';
+import { NO_CALLS, reservedOf, type CallsImage, type LineCharge } from './entry.ts';
 import { MAX_ENTRIES } from './limits.ts';
-import type { SessionState, SessionTerms } from './session.ts';
+import type { Bought, Line, SessionState, SessionTerms, TopUp } from './session.ts';
 import type { Transfer } from './transfer.ts';
 
 /** What changes in a session. */
@@ -26,11 +26,13 @@ export interface SessionNumbers {
   /** The part of `calls.chargedMsat` that is in `serve` transfers already. */
   readonly foldedMsat: Msat;
   readonly calls: CallsImage;
+  /** With what top-ups have added; absent while there was none. */
+  readonly bought?: Bought;
 }
 
 /** The part of a session that decides about money. */
 export interface LedgerRow extends SessionNumbers {
-  readonly terms: Pick<SessionTerms, 'session' | 'calls' | 'totalMsat'>;
+  readonly terms: Pick<SessionTerms, 'session' | 'calls' | 'totalMsat' | 'lines'>;
 }
 
 /** A session as it is stored. */
@@ -53,6 +55,55 @@ export type ImageRefusal = (typeof IMAGE_REFUSALS)[number];
 /** The row of a session that was just opened. */
 export function newRow(terms: SessionTerms): SessionRow {
   return { terms, version: 1n, counters: ZERO_COUNTERS, foldedMsat: ZERO_MSAT, calls: NO_CALLS };
+}
+
+/** The row after a top-up was paid for: more calls, and the session ends later. */
+export function toppedUp(row: LedgerRow, topUp: TopUp): LedgerRow {
+  const before = row.bought ?? row.terms;
+  const grown = <T extends Pick<Line, 'calls' | 'totalMsat'>>(from: T): T => ({
+    ...from,
+    calls: from.calls + topUp.calls,
+    totalMsat: addMsat(from.totalMsat, topUp.totalMsat),
+  });
+  const { calls, totalMsat } = grown(before);
+  const expiresAtMs = unixMs(Math.max(row.bought?.expiresAtMs ?? 0, topUp.expiresAtMs));
+  const lines = before.lines?.map((line) => (line.service === topUp.service ? grown(line) : line));
+  const bought = { calls, totalMsat, expiresAtMs };
+  return { ...row, bought: lines === undefined ? bought : { ...bought, lines } };
+}
+
+/** True when calls of a service are sold in a session, as a bundle. */
+export function sells(
+  { service, lines, lanes }: Pick<SessionTerms, 'service' | 'lines' | 'lanes'>,
+  name: string,
+): boolean {
+  if (lanes !== undefined) return false;
+  return lines === undefined ? service === name : lines.some((line) => line.service === name);
+}
+
+/** What the next call of a line can be paid from. */
+export interface LineLeft {
+  readonly calls: number;
+  readonly msat: Msat;
+}
+
+/**
+ * What is left to be called, of one line or of a session of one service.
+ * @param line the place of the line
+ */
+export function lineLeft(
+  { calls, totalMsat, lines }: Pick<Bought, 'calls' | 'totalMsat' | 'lines'>,
+  image: CallsImage,
+  line: number | undefined,
+): LineLeft {
+  const sold = line === undefined ? { calls, totalMsat } : lines?.[line];
+  if (sold === undefined) throw new Error('invariant: a call has a line of its session');
+  const charged = line === undefined ? image : (image.lines?.[line] ?? NO_CALLS);
+  const reserved = reservedOf(image.entries, line);
+  return {
+    calls: sold.calls - charged.chargedCalls - reserved.calls,
+    msat: subMsat(subMsat(sold.totalMsat, charged.chargedMsat), reserved.msat),
+  };
 }
 
 /** The session's account, with what its calls hold. */
@@ -79,6 +130,7 @@ export interface ImageNumbers extends Omit<CallsImage, 'entries'> {
   /** What its running calls hold. */
   readonly msat: Msat;
   readonly calls: number;
+  readonly lines?: readonly LineCharge[];
 }
 
 /** What an image is checked against: all of a row but the entries. */
@@ -96,11 +148,25 @@ export function checkImageNumbers(row: NumbersRow, image: ImageNumbers): ImageRe
     image.done < before.done;
   if (backwards) return 'image_backwards';
   if (image.entryCount > MAX_ENTRIES) return 'image_too_large';
-  const tooMany = image.chargedCalls + image.calls > terms.calls;
-  if (tooMany || image.chargedMsat + image.msat > terms.totalMsat) return 'image_over_bought';
+  const bought = row.bought ?? terms;
+  const tooMany = image.chargedCalls + image.calls > bought.calls;
+  if (tooMany || image.chargedMsat + image.msat > bought.totalMsat) return 'image_over_bought';
+  if (image.lines !== undefined && !linesHold(bought.lines, image.lines))
+    return 'image_over_bought';
   const heldMsat = (image.chargedMsat - row.foldedMsat + image.msat) as Msat;
   if (availableMsat({ ...counters, heldMsat }) < 0n) return 'image_overdraft';
   return undefined;
+}
+
+/** No line is charged beyond what was bought of it. */
+export function linesHold(
+  bought: readonly Line[] | undefined,
+  charged: readonly LineCharge[],
+): boolean {
+  return charged.every(({ chargedCalls, chargedMsat }, i) => {
+    const line = bought?.[i];
+    return line !== undefined && chargedCalls <= line.calls && chargedMsat <= line.totalMsat;
+  });
 }
 
 /** The `serve` transfer that makes a row's account complete; undefined when it is. */
@@ -125,14 +191,25 @@ export function foldOf(row: LedgerRow, atMs: UnixMs): Transfer | undefined {
  */
 export function stateOf(row: LedgerRow, calls: CallsImage = row.calls): SessionState {
   const { terms, counters } = row;
+  const bought = row.bought ?? terms;
   const running = reservedOf(calls.entries);
   const { chargedMsat, chargedCalls } = row.calls;
   const reservedMsat = sumMsat([subMsat(calls.chargedMsat, chargedMsat), running.msat]);
   const reservedCalls = calls.chargedCalls - chargedCalls + running.calls;
   const paid = counters.creditsPostedMsat >= terms.totalMsat;
   const creditMsat = creditOf(row, calls, running.msat);
-  const leftMsat = msat(terms.totalMsat - calls.chargedMsat - running.msat);
-  const leftCalls = terms.calls - chargedCalls - reservedCalls;
+  const left = {
+    calls: bought.calls - chargedCalls - reservedCalls,
+    msat: msat(bought.totalMsat - calls.chargedMsat - running.msat),
+  };
+  const affordable = ({ calls: count, msat: costMsat }: LineLeft): number =>
+    paid ? affordableCalls(costMsat, count, creditMsat) : 0;
+  const lines = bought.lines?.map(({ service }, i) => ({
+    service,
+    callsLeft: affordable(lineLeft(bought, calls, i)),
+  }));
+  // After a refund several services compete for the credit: so many calls are sure.
+  const sure = lines === undefined ? affordable(left) : Math.max(...lines.map((l) => l.callsLeft));
   return {
     paidMsat: counters.creditsPostedMsat,
     chargedMsat,
@@ -141,7 +218,8 @@ export function stateOf(row: LedgerRow, calls: CallsImage = row.calls): SessionS
     reservedCalls,
     refundingMsat: counters.debitsPendingMsat,
     creditMsat,
-    callsLeft: paid ? affordableCalls(leftMsat, leftCalls, creditMsat) : 0,
+    callsLeft: paid && creditMsat >= left.msat ? left.calls : sure,
+    ...(lines === undefined ? {} : { lines }),
     paid,
   };
 }

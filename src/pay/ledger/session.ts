@@ -9,11 +9,53 @@ import type { UnixMs } from '../../base/time/index.ts';
 /** What a service promises about repeating its work. */
 export type Effect = 'none' | 'once';
 
+/** Calls of one service that were bought together. */
+export interface Line {
+  readonly service: string;
+  readonly calls: number;
+  readonly totalMsat: Msat;
+}
+
+/** What a session has bought; it grows with each top-up. The calls and totals are of all lines. */
+export interface Bought {
+  readonly calls: number;
+  readonly totalMsat: Msat;
+  readonly expiresAtMs: UnixMs;
+  /** In the order of the set-up; absent when there is one service. */
+  readonly lines?: readonly Line[] | undefined;
+}
+
+/** More calls for a session, once they are paid for. */
+export interface TopUp {
+  readonly session: string;
+  /** Made by the payer: 16 bytes, hex. The same id gets the same invoice. */
+  readonly id: string;
+  readonly service: string;
+  readonly calls: number;
+  readonly totalMsat: Msat;
+  readonly paymentHash: string;
+  readonly payByMs: UnixMs;
+  /** The session ends then or later, once it is paid. */
+  readonly expiresAtMs: UnixMs;
+  /** The quote, as it was sent. */
+  readonly reply: Uint8Array;
+  /** The session has its calls. */
+  readonly paid: boolean;
+}
+
 /** The terms under which a session was opened; they never change. */
 export interface SessionTerms {
   /** 16 bytes, hex. */
   readonly session: string;
+  /** With several services their names, joined by commas. */
   readonly service: string;
+  /** Absent when there is one service. */
+  readonly lines?: readonly Line[] | undefined;
+  /**
+   * How many lanes it was sold as: then its calls are units of theirs, and no code of a bundle
+   * spends them. Absent: a bundle.
+   */
+  readonly lanes?: number | undefined;
   /** How many calls were bought. */
   readonly calls: number;
   /** What they cost together. */
@@ -53,6 +95,8 @@ export interface SessionState {
    * calls bought - charged - reserved, as many of them as the credit pays for; zero while unpaid.
    */
   readonly callsLeft: number;
+  /** The same for each of several services: as if all of the credit went to it. */
+  readonly lines?: readonly { readonly service: string; readonly callsLeft: number }[];
   readonly paid: boolean;
 }
 
@@ -65,4 +109,6 @@ export interface CallRequest {
   readonly done: bigint;
   /** First 16 bytes of the request's hash, hex. */
   readonly digest: string;
+  /** Which line it is charged to; looked at only where a session has several. */
+  readonly service?: string;
 }

@@ -8,3 +8,11 @@ export {
   rootFloor,
   type BundlePrice,
 } from './price.ts';
+export {
+  callPriceMsat,
+  unitsOf,
+  type CallFacts,
+  type CallPrice,
+  type QuotePrice,
+  type UnitPrice,
+} from './units.ts';

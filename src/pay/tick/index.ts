@@ -7,17 +7,35 @@ export {
   type Chain,
   type ChainWork,
 } from './chain.ts';
-export { socketProof, tickCode, type TickFields } from './codes.ts';
+export { LaneCodes, laneKey, socketProof, type LaneName, type TickNumbers } from './codes.ts';
+export { EntryKind } from './entries.ts';
 export {
+  LANE_CALL_REFUSALS,
+  LaneTable,
   TICK_REFUSALS,
-  acceptTick,
-  claimHolds,
-  laneCredit,
-  openLane,
-  spendUnits,
-  type LaneBounds,
-  type LaneState,
-  type TickOutcome,
+  type LaneCall,
+  type LaneCallRefusal,
+  type LaneJudgement,
   type TickRefusal,
-} from './lane.ts';
-export { HASHES_PER_TURN, MAX_LANE_TICKS, MAX_STEPS } from './limits.ts';
+} from './lanes.ts';
+export {
+  IMAGE_ENTRY_BYTES,
+  IMAGE_HEAD_BYTES,
+  LANE_REFUSALS,
+  checkLaneImage,
+  readImage,
+  type LaneImage,
+  type LaneRefusal,
+} from './image.ts';
+export { parseLaneOrders, printLaneOrders, type LaneOrder } from './order.ts';
+export { laneId, newLaneRow, type LaneRow, type LaneTerms } from './terms.ts';
+export {
+  HASHES_PER_TURN,
+  LANE_WINDOW,
+  MAX_LANES,
+  MAX_LANE_ENTRIES,
+  MAX_LANE_RUNNING,
+  MAX_LANE_TICKS,
+  MAX_RERUNS,
+  MAX_STEPS,
+} from './limits.ts';
