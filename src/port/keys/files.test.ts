@@ -5,19 +5,22 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pem } from '../../../test/fixtures/keys.ts';
-import { openHostKeys, peerKey } from './index.ts';
+import { openHostKeys, peerKey, readHostKeys } from './index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tollcall-keys-'));
 after(() => rmSync(root, { recursive: true }));
@@ -74,6 +77,40 @@ test('a private key that others can read is refused, and not changed', async () 
     }
   }
 });
+
+test('a directory that others can write to is refused', async () => {
+  for (const open of [0o770, 0o702, 0o777]) {
+    const dir = folder();
+    chmodSync(dir, open);
+    await assert.rejects(openHostKeys(dir), { code: 'KEY_EXPOSED' });
+    await assert.rejects(readHostKeys(dir), { code: 'KEY_EXPOSED' });
+  }
+  const shared = folder();
+  chmodSync(shared, 0o755);
+  await openHostKeys(shared);
+});
+
+test('behind a symbolic link the mode of the key itself counts', async () => {
+  const [dir, elsewhere] = [folder(), join(root, 'elsewhere.pem')];
+  renameSync(join(dir, 'host_key.pem'), elsewhere);
+  symlinkSync(elsewhere, join(dir, 'host_key.pem'));
+  assert.ok(await readHostKeys(dir));
+  chmodSync(elsewhere, 0o644);
+  await assert.rejects(readHostKeys(dir), { code: 'KEY_EXPOSED' });
+});
+
+test(
+  'a key that belongs to someone else is refused',
+  { skip: process.getuid?.() === 0 ? false : 'needs root' },
+  async () => {
+    const dir = folder();
+    chownSync(join(dir, 'host_key.pem'), 12_345, 12_345);
+    await assert.rejects(readHostKeys(dir), { code: 'KEY_EXPOSED' });
+    const other = folder();
+    chownSync(other, 12_345, 12_345);
+    await assert.rejects(readHostKeys(other), { code: 'KEY_EXPOSED' });
+  },
+);
 
 test('a key of the wrong kind, or none, is refused and kept', async () => {
   const swaps = [

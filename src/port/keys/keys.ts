@@ -15,9 +15,11 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { Fault } from '../../base/fault/index.ts';
+import type { UnixMs } from '../../base/time/index.ts';
+import type { Succession } from './succession.ts';
 
-/** The keys of a host. */
-export interface HostKeys {
+/** One identity of a host: what payers know it by, and what it signs with. */
+export interface HostIdentity {
   /** SPKI in PEM: what payers pin. */
   readonly publicPem: string;
   /** SHA-256 of the SPKI in DER, hex. */
@@ -35,6 +37,25 @@ export interface HostKeys {
   readonly receiptCertificate: Uint8Array;
   /** Ed25519 with the receipt key. */
   readonly signReceipt: (message: Uint8Array) => Uint8Array;
+}
+
+/** The keys of a host: who it is, and who it was. */
+export interface HostKeys extends HostIdentity {
+  /** Oldest first, never forgotten: what was sold under a key stays bound to it. */
+  readonly former: readonly FormerKeys[];
+  /** The certificate chain of this key, in PEM, if it has one. */
+  readonly certificates?: string;
+  /** Destroys the RSA keys of overlaps that have ended. */
+  retire(nowMs: UnixMs): void;
+}
+
+/** A key that was replaced. */
+export interface FormerKeys extends HostIdentity {
+  readonly succession: Succession;
+  /** It, or one that came after it, was declared stolen. */
+  readonly revoked: boolean;
+  /** Set-ups for it are opened before this moment; then `unwrap` and `sign` reject. */
+  readonly opensUntilMs: UnixMs;
 }
 
 /** The keys of a payer: made for one exchange or a few, kept by the payer alone. */
@@ -64,6 +85,12 @@ export interface PeerKey {
   wrap(secret: Uint8Array): Uint8Array;
   /** RSASSA-PKCS1-v1_5 with SHA-256. */
   verify(statement: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/** A former key of a peer, and the statement that replaced it. */
+export interface FormerPeerKey {
+  readonly key: PeerKey;
+  readonly succession: Succession;
 }
 
 /** The size of every RSA key of this protocol. */
