@@ -3,6 +3,7 @@
  * @module
  */
 import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import type { HostStore } from './host-store.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
 
@@ -23,10 +24,21 @@ export function writeSnapshot(db: SqliteDatabase, file: string): void {
   closeSync(openSync(file, 'wx', 0o600));
   try {
     db.run('VACUUM INTO ?', file);
+    disown(file);
     syncPath(file);
   } catch (error) {
     rmSync(file, { force: true });
     throw error;
+  }
+}
+
+/** A copy is a store of its own: the original's spend log must never be read into it. */
+function disown(file: string): void {
+  const copy = new DatabaseSync(file);
+  try {
+    copy.exec('UPDATE spend_log SET database_id = randomblob(16), is_open = 0');
+  } finally {
+    copy.close();
   }
 }
 

@@ -17,9 +17,11 @@ import type {
   SessionRow,
   SessionTerms,
   Sheet,
+  TopUp,
   Transfer,
   TransferRefusal,
 } from '../../pay/ledger/index.ts';
+import type { LaneRow, LaneTerms } from '../../pay/tick/index.ts';
 import type { Msat } from '../../base/money/index.ts';
 import type { UnixMs } from '../../base/time/index.ts';
 
@@ -42,6 +44,13 @@ export interface StoredAnswer {
 export interface CommitGroup {
   /** A new session, unpaid. */
   readonly open?: SessionTerms;
+  /** The lanes of the session that is opened. */
+  readonly lanes?: readonly LaneTerms[];
+  /**
+   * Closes all lanes of a session: they serve no more, their epoch rises, and what they have spent
+   * becomes one `serve` transfer, before the group's own transfers. Closed ones stay as they are.
+   */
+  readonly closeLanes?: { readonly session: string; readonly atMs: UnixMs };
   readonly images?: readonly SessionImage[];
   /** Evaluated against the rows as they are; a session that they touch is folded first. */
   readonly transfers?: readonly Transfer[];
@@ -49,6 +58,10 @@ export interface CommitGroup {
   readonly refund?: Refund;
   /** How a refund ended: goes with the transfers that end it. */
   readonly refundEnd?: { readonly paymentHash: string; readonly end: RefundEnd };
+  /** A new top-up, unpaid. */
+  readonly topUp?: TopUp;
+  /** A top-up is paid, by its payment hash: goes with the transfer that credits it. */
+  readonly topUpPaid?: string;
   /** The wallet's position; a lower one than the stored one changes nothing. */
   readonly cursor?: bigint;
   readonly answers?: readonly StoredAnswer[];
@@ -60,12 +73,15 @@ export interface CommitGroup {
  * Why a group was not written, in order of precedence: first the session, then images, then
  * transfers.
  */
-export type GroupRefusal = OpenRefusal | ImageRefusal | TransferRefusal;
+export type GroupRefusal = OpenRefusal | ImageRefusal | TransferRefusal | TopUpRefusal;
 
 /** Why a session is not opened, in order of precedence. */
 export const OPEN_REFUSALS = ['session_exists', 'setup_exists', 'payment_hash_exists'] as const;
 /** Why a session is not opened. */
 export type OpenRefusal = (typeof OPEN_REFUSALS)[number];
+
+/** Why a top-up is not written, or cannot be paid. */
+export type TopUpRefusal = 'topup_exists' | 'payment_hash_exists' | 'topup_unknown';
 
 /** What became of one group. */
 export type GroupResult =
@@ -85,12 +101,30 @@ export interface UnpaidSession {
   readonly totalMsat: Msat;
 }
 
-/** What the refunds of a session have moved, and when the last one was asked for. */
+/** What the refunds of a session have moved, and when money last moved. */
 export interface RefundTotals {
   readonly refundedMsat: Msat;
   readonly feesMsat: Msat;
   /** Zero when there was none. */
   readonly lastAskedAtMs: UnixMs;
+  /** How many there were, whatever became of them. */
+  readonly count: number;
+  /** When its invoice or that of a top-up was last paid; zero while none was. */
+  readonly lastPaidAtMs: UnixMs;
+  /** Until then a top-up of the session can still be paid; zero when there is none. */
+  readonly topUpUntilMs: UnixMs;
+}
+
+/** Which unpaid orders are cut down, and which are deleted; none that something was paid for. */
+export interface Lapse {
+  /** The reply goes when the invoice ended from here on, */
+  readonly fromMs: UnixMs;
+  /** and before. */
+  readonly beforeMs: UnixMs;
+  /** Deleted when the invoice ended before, */
+  readonly dropBeforeMs: UnixMs;
+  /** and so many others without a reply are younger. */
+  readonly keep: number;
 }
 
 /** The store of one host. */
@@ -105,6 +139,22 @@ export interface HostStore {
    * Resolves once what was written survives a crash and a power cut.
    */
   commit(groups: readonly CommitGroup[]): Promise<readonly GroupResult[]>;
+  /**
+   * Writes images of lanes (`pay/tick/image.ts`), one after the other in `images`, each on its own:
+   * it is written if it was made from the row as it is, by its owner. Resolves once what was
+   * written survives a crash and a power cut, with one byte for each image: 0 written, else 1 + the
+   * place of the reason in `LANE_REFUSALS`. A lane occurs once.
+   * @throws Fault `BYTES_MALFORMED` when that is not what `images` holds
+   */
+  commitLanes(images: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Takes lanes over: their epoch rises, durably, and images of an earlier owner are refused from
+   * now on. Gives the rows of those that exist, in the order asked for. Closed ones stay as they
+   * are.
+   */
+  takeLanes(lanes: readonly string[]): Promise<readonly LaneRow[]>;
+  /** The lanes of a session, by their places. */
+  lanesOf(session: string): Promise<readonly LaneRow[]>;
   session(session: string): Promise<SessionRow | undefined>;
   sessionBySetup(setup: string): Promise<SessionRow | undefined>;
   sessionByPaymentHash(paymentHash: string): Promise<SessionRow | undefined>;
@@ -113,10 +163,25 @@ export interface HostStore {
     position: bigint,
     limit: number,
   ): Promise<{ readonly rows: readonly SessionRow[]; readonly position: bigint }>;
+  /** The journal after a position, 0 at first; oldest first. */
+  transfersAfter(
+    position: bigint,
+    limit: number,
+  ): Promise<{ readonly rows: readonly Transfer[]; readonly position: bigint }>;
   /** Sessions with a started call: after a crash their outcome is unknown. */
   startedSessions(): Promise<readonly SessionRow[]>;
   /** Unpaid sessions whose invoice can be paid after `nowMs`. */
   unpaidSessions(nowMs: UnixMs): Promise<readonly UnpaidSession[]>;
+  /**
+   * Takes the reply from each unpaid order whose invoice ended in a time, and deletes the oldest of
+   * those without one; gives the sessions that were deleted. Not while a commit is under way.
+   */
+  lapse(lapse: Lapse): Promise<readonly string[]>;
+  /** A top-up by the payer's id. */
+  topUp(session: string, id: string): Promise<TopUp | undefined>;
+  topUpByPaymentHash(paymentHash: string): Promise<TopUp | undefined>;
+  /** Unpaid top-ups whose invoice can be paid after `nowMs`, by payment hash for a session. */
+  unpaidTopUps(nowMs: UnixMs): Promise<readonly UnpaidSession[]>;
   /** A refund by its payment hash. */
   refund(paymentHash: string): Promise<Refund | undefined>;
   /** Refunds that have not ended, oldest first. */
@@ -133,6 +198,8 @@ export interface HostStore {
   transfer(id: string): Promise<Transfer | undefined>;
   /** The wallet's position up to which payments are booked; 0 at first. */
   walletCursor(): Promise<bigint>;
+  /** Sessions that were paid for and have not expired. Reads their rows. */
+  openSessions(nowMs: UnixMs): Promise<number>;
   /** The balance sheet of what is durable. Reads every session row. */
   sheet(): Promise<Sheet>;
   /**
@@ -151,4 +218,8 @@ export interface HostStoreOptions {
   readonly thread: boolean;
   /** The most pages of 4 KiB that the file may take; `STORE_FULL` beyond it. */
   readonly maxPages?: number;
+  /** What calls spend is written into a log first, not into the database. Default true. */
+  readonly spendLog?: boolean;
+  /** What the log takes on the disk; it is made at the first call. Default 16 MiB. */
+  readonly spendLogBytes?: number;
 }

@@ -6,10 +6,12 @@ export {
   type GroupResult,
   type HostStore,
   type HostStoreOptions,
+  type Lapse,
   type OpenRefusal,
   type RefundTotals,
   type SessionImage,
   type StoredAnswer,
+  type TopUpRefusal,
   type UnpaidSession,
 } from './host-store.ts';
 export { syncPath, type HostStoreFile } from './backup.ts';
@@ -17,6 +19,7 @@ export { openHostStore } from './open-host-store.ts';
 export { openPayerStore } from './sqlite-payer.ts';
 export type {
   NewCall,
+  MovedSession,
   NewPurchase,
   PayerRefund,
   PayerRefundState,
@@ -28,6 +31,7 @@ export type {
   PurchaseState,
   PurchaseUpdate,
   RecordedCall,
+  SpendCap,
   Unresolved,
   UnresolvedCall,
 } from './payer-store.ts';

@@ -11,14 +11,11 @@ export const BUSY_TIMEOUT_MS = 10_000;
 /** 4 KiB each: 1 TiB. A file that would grow beyond is `STORE_FULL`. */
 export const MAX_DATABASE_PAGES = 2 ** 28;
 
-/** Sessions of one page of `sessionsAfter`; a larger limit is cut. */
+/** Rows of one page of `sessionsAfter` and `transfersAfter`; a larger limit is cut. */
 export const MAX_SESSION_PAGE = 1000;
 
 /** Problems that an audit lists; it stops looking for more. */
 export const MAX_AUDIT_PROBLEMS = 100;
-
-/** Numbers taken at once by a payer; more is `BYTES_LENGTH`. */
-export const MAX_NUMBER_BLOCK = 64;
 
 /** Characters of a payer's own name for a call; more is `BYTES_LENGTH`. */
 export const MAX_CALL_ID = 64;
@@ -27,7 +24,21 @@ export const MAX_CALL_ID = 64;
 export const MAX_RESOLVED_CALLS = 1024;
 
 /**
- * Sessions whose numbers the writer remembers, about 500 bytes each; at it, it forgets all and
- * reads again what it needs.
+ * Sessions, and lanes, whose numbers the writer remembers, about 700 bytes each; at it, it forgets
+ * those that are in the database as they are, and reads again what it needs.
  */
 export const MAX_WRITTEN_ROWS = 10_000;
+
+/** Both halves of a spend log; when one is full, what it holds goes into the database. */
+export const SPEND_LOG_BYTES = 16 << 20;
+/** A smaller log is made that large: the largest image fits into each half. */
+export const MIN_LOG_BYTES = 64 << 10;
+/** What disks write as a whole; a block begins on one. */
+export const LOG_PAGE_BYTES = 4096;
+/** Images in one block of the log; more are several. */
+export const MAX_BLOCK_BYTES = 256 << 10;
+/**
+ * Rows folded between two commits while the other half of the log is not folded yet, a few
+ * milliseconds; twice as many as the commit had images if that is more.
+ */
+export const FOLD_SLICE = 512;

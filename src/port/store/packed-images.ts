@@ -35,6 +35,8 @@ export interface PackedImage {
   readonly chargedCalls: number;
   /** What `encodeEntries` made. */
   readonly entries: Uint8Array;
+  /** All of its bytes. */
+  readonly packed: Uint8Array;
 }
 
 /** Session in hex (32), version (8), charged (8), charged calls (4), length of the entries (4). */
@@ -80,6 +82,7 @@ export function* unpackImages(images: Uint8Array): Generator<PackedImage> {
       chargedMsat: bytes.readBigInt64BE(at + 40) as Msat,
       chargedCalls: bytes.readUInt32BE(at + 48),
       entries: bytes.subarray(at + HEAD_BYTES, end),
+      packed: bytes.subarray(at, end),
     };
     at = end;
   }

@@ -52,14 +52,31 @@ export interface PurchaseChange {
   readonly paymentHash?: string;
   readonly amountMsat?: Msat;
   readonly record?: Uint8Array;
+  /** With `paying`: when, and what all payments together may not exceed. */
+  readonly spend?: Spend;
+}
+
+/** A payment that is about to be made, and the caps on it. */
+export interface Spend {
+  readonly atMs: UnixMs;
+  readonly caps: readonly SpendCap[];
+}
+
+/** The most that may be paid since some time, purchases and top-ups that did not fail together. */
+export interface SpendCap {
+  readonly limitMsat: Msat;
+  readonly sinceMs: UnixMs;
+  /** Absent: to all hosts. */
+  readonly host?: string;
 }
 
 /**
  * `ok`: written, with the new row. `stale`: another process changed it first; here is the row as it
  * is, decide again. `unknown`: no such purchase. `refused`: the state cannot follow the present
- * one.
+ * one. `capped`: the amount would exceed a cap; nothing was written.
  */
 export type PurchaseUpdate =
+  | { readonly kind: 'capped'; readonly cap: SpendCap; readonly spentMsat: Msat }
   | { readonly kind: 'ok' | 'stale' | 'refused'; readonly purchase: Purchase }
   | { readonly kind: 'unknown' };
 
@@ -75,11 +92,6 @@ export interface NewCall {
   readonly session: string;
   /** The caller's own name of this logical call: 1 to 64 characters. */
   readonly callId: string;
-  /**
-   * A number taken from `reserveNumbers`. Absent: the store takes the next one, in the same
-   * transaction.
-   */
-  readonly n?: bigint;
   /**
    * What is asked, in a form that does not depend on n: two requests are the same if these bytes
    * are.
@@ -100,8 +112,6 @@ export interface UnresolvedCall {
  * - `resolved`: resolved before; here is its answer, do not send anything.
  * - `conflict`: this callId was recorded with another request; nothing was written.
  * - `window`: 64 or more numbers are open; nothing was written, resolve some calls first.
- * - `late`: the given `n` lies below what was already declared done, or was used; nothing was
- *   written, take another number.
  */
 export type RecordedCall =
   | {
@@ -112,8 +122,7 @@ export type RecordedCall =
     }
   | { readonly kind: 'resolved'; readonly n: bigint; readonly answer: Uint8Array }
   | { readonly kind: 'conflict' }
-  | { readonly kind: 'window'; readonly done: bigint }
-  | { readonly kind: 'late' };
+  | { readonly kind: 'window'; readonly done: bigint };
 
 /** Where a refund stands, as the payer knows; `refunded` and `failed` are final. */
 export type PayerRefundState = 'asked' | 'refunded' | 'failed';
@@ -152,6 +161,27 @@ export interface Pin {
   readonly pinnedAtMs: UnixMs;
 }
 
+/** A session that leaves a profile, or comes to one. */
+export interface MovedSession {
+  readonly purchase: Purchase;
+  /** The lowest number that nobody has taken. */
+  readonly next: bigint;
+}
+
+/** Who uses a lane, and until when it may. */
+export interface LaneLease {
+  /** 16 bytes, hex. */
+  readonly lane: string;
+  /** A process: random, made by itself. */
+  readonly holder: string;
+  readonly untilMs: UnixMs;
+}
+
+/** `held`: another process uses the lane. */
+export type TakenLane =
+  | { readonly kind: 'ok'; readonly n: number }
+  | { readonly kind: 'held'; readonly untilMs: UnixMs };
+
 /** The store of one payer profile. */
 export interface PayerStore {
   /** Inserts a purchase in state `made`. A repeat with the same id returns what is stored. */
@@ -167,12 +197,8 @@ export interface PayerStore {
   purchases(filter?: PurchaseFilter): Promise<readonly Purchase[]>;
 
   /**
-   * Takes `count` (1 to 64) numbers of a session for good: from, from + 1, ... Whatever process
-   * asks next gets others. Only for calls that are not recorded one by one; numbers that fall below
-   * `done` are lost, the calls they stood for are not.
+   * Records a call under the next number before it is sent; idempotent by (session, callId).
    */
-  reserveNumbers(session: string, count: number): Promise<{ readonly from: bigint }>;
-  /** Records a call before it is sent; idempotent by (session, callId). */
   recordCall(call: NewCall): Promise<RecordedCall>;
   /**
    * The outcome is known to the caller and the host may forget it. With an answer the call stays
@@ -180,7 +206,28 @@ export interface PayerStore {
    * again (for a call that was refused and not charged). Unknown and repeated ones are ignored.
    */
   resolveCall(session: string, callId: string, answer?: Uint8Array): Promise<void>;
+  /** The answer of a call that was resolved with one, here or in another process. */
+  answerOf(session: string, callId: string): Promise<Uint8Array | undefined>;
   unresolvedCalls(session: string): Promise<Unresolved>;
+
+  /**
+   * A session leaves: from now on nothing of it is recorded here (Fault `PURCHASE_MOVED`). Asked
+   * again, the same. Undefined: no such session is paid for here.
+   * @throws Fault `PURCHASE_OPEN` while a call of it or a payment for it has no outcome
+   */
+  giveSession(session: string, atMs: UnixMs): Promise<MovedSession | undefined>;
+  /** A session comes. `here`: it never left; nothing was written. */
+  takeSession(moved: MovedSession): Promise<'ok' | 'here'>;
+  /** Sessions that have left. */
+  movedSessions(): Promise<ReadonlySet<string>>;
+
+  /**
+   * Takes a lane for a process, or goes on with it. `n`: the first number that was never taken; two
+   * processes never get the same one, even if the lease of the first has run out while it sends.
+   */
+  takeLane(lease: LaneLease & { readonly nowMs: UnixMs }): Promise<TakenLane>;
+  /** Takes all numbers below `n`, before they are used, and extends the lease. */
+  extendLane(lease: LaneLease, n: number): Promise<'ok' | 'lost'>;
 
   /** Records a refund before it is asked for. A repeat with the same id returns what is stored. */
   insertRefund(refund: Omit<PayerRefund, 'state' | 'reason'>): Promise<PayerRefund>;

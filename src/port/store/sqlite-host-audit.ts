@@ -2,12 +2,13 @@
  * The audit of a host's file: every counter is derived again from transfers and rows.
  * @module
  */
-import { MAX_MSAT, ZERO_MSAT, type Msat } from '../../base/money/index.ts';
+import { MAX_MSAT, ZERO_MSAT } from '../../base/money/index.ts';
 import {
   HOST_ACCOUNTS,
   ZERO_COUNTERS,
   accountOfRow,
   availableMsat,
+  linesHold,
   reservedOf,
   sessionAccount,
   type AccountId,
@@ -19,6 +20,9 @@ import { MAX_AUDIT_PROBLEMS } from './limits.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
 import { int, text } from './sqlite-columns.ts';
 import { auditRefunds } from './sqlite-host-refunds.ts';
+import { isLanesTransfer } from './sqlite-host-lanes.ts';
+import { auditLanes } from './sqlite-host-lanes-audit.ts';
+import { auditTopUps } from './sqlite-host-topups.ts';
 import { SELECT_LEDGER_ROW, countersOf, ledgerRow, transferOf } from './sqlite-host-schema.ts';
 
 type Derived = { -readonly [name in keyof Counters]: bigint } & { servedMsat: bigint };
@@ -34,6 +38,8 @@ export function auditHost(db: SqliteDatabase): string[] {
   for (const [id] of derived) problems.push(`transfers name account ${id}, which does not exist`);
   auditAnswers(db, problems);
   auditRefunds(db, problems);
+  auditTopUps(db, problems);
+  auditLanes(db, problems);
   return problems.slice(0, MAX_AUDIT_PROBLEMS);
 }
 
@@ -61,8 +67,8 @@ function replay(
   credit: Derived,
   open: Map<string, Transfer>,
 ): string | undefined {
-  const { kind, amountMsat } = transfer;
-  if (transfer.reason === 'serve') debit.servedMsat += amountMsat;
+  const { kind, id, amountMsat } = transfer;
+  if (transfer.reason === 'serve' && !isLanesTransfer(id)) debit.servedMsat += amountMsat;
   switch (kind) {
     case 'posted':
       debit.debitsPostedMsat += amountMsat;
@@ -135,15 +141,17 @@ function auditSessions(
 }
 
 function auditRow(id: string, row: LedgerRow, servedMsat: bigint): string[] {
-  const { calls, terms } = row;
+  const { calls } = row;
+  const bought = row.bought ?? row.terms;
   const started = reservedOf(calls.entries);
   const known = calls.entries.filter((entry) => entry.kind === 'charged');
   const knownMsat = known.reduce((total, entry) => total + entry.amountMsat, 0n);
   const rules: readonly [boolean, string][] = [
     [row.foldedMsat === servedMsat, 'folded charges differ from serve transfers'],
     [calls.chargedMsat >= row.foldedMsat, 'less is charged than was folded'],
-    [calls.chargedMsat + started.msat <= terms.totalMsat, 'more is charged than was agreed'],
-    [calls.chargedCalls + started.calls <= terms.calls, 'more calls are charged than were bought'],
+    [calls.chargedMsat + started.msat <= bought.totalMsat, 'more is charged than was agreed'],
+    [calls.chargedCalls + started.calls <= bought.calls, 'more calls are charged than were bought'],
+    [linesHold(bought.lines, calls.lines ?? []), 'a line is charged beyond what was bought of it'],
     [known.length <= calls.chargedCalls, 'more calls are remembered than were charged'],
     [knownMsat <= calls.chargedMsat, 'more is remembered than was charged'],
     [allCharged(row), 'all calls are used, but they do not cost the total'],
@@ -157,8 +165,9 @@ function auditRow(id: string, row: LedgerRow, servedMsat: bigint): string[] {
   return rules.filter(([holds]) => !holds).map(([, problem]) => `${id}: ${problem}`);
 }
 
-function allCharged({ calls, terms }: LedgerRow): boolean {
-  return calls.chargedCalls < terms.calls || calls.chargedMsat === terms.totalMsat;
+function allCharged({ calls, terms, ...row }: LedgerRow): boolean {
+  const bought = row.bought ?? terms;
+  return calls.chargedCalls < bought.calls || calls.chargedMsat === bought.totalMsat;
 }
 
 function auditAnswers(db: SqliteDatabase, problems: string[]): void {
@@ -174,6 +183,6 @@ function differences(
 ): string[] {
   const names = Object.keys(ZERO_COUNTERS) as (keyof Counters)[];
   return names
-    .filter((name) => stored[name] !== ((derived?.[name] ?? ZERO_MSAT) as Msat))
+    .filter((name) => stored[name] !== (derived?.[name] ?? 0n))
     .map((name) => `${id}: ${name} is ${stored[name]}, transfers say ${derived?.[name] ?? 0n}`);
 }

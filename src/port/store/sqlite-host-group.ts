@@ -3,7 +3,7 @@
  * @module
  */
 import { fromHex } from '../../base/bytes/index.ts';
-import { ZERO_MSAT } from '../../base/money/index.ts';
+import { ZERO_MSAT, type Msat } from '../../base/money/index.ts';
 import { unixMs } from '../../base/time/index.ts';
 import {
   TRANSFER_KINDS,
@@ -17,6 +17,7 @@ import {
   newRow,
   reservedOf,
   sessionOfAccount,
+  toppedUp,
   type Account,
   type AccountId,
   type LedgerRow,
@@ -25,14 +26,37 @@ import {
   type SessionTerms,
   type Transfer,
 } from '../../pay/ledger/index.ts';
-import type { CommitGroup, GroupRefusal, GroupResult, OpenRefusal } from './host-store.ts';
+import type { LaneTerms } from '../../pay/tick/index.ts';
+import type {
+  CommitGroup,
+  GroupRefusal,
+  GroupResult,
+  OpenRefusal,
+  TopUpRefusal,
+} from './host-store.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
+import { printBought, printLines } from './sqlite-host-bought.ts';
+import {
+  closeLanes,
+  insertLanes,
+  lanesTransfer,
+  unfoldedMsat,
+  withLanes,
+} from './sqlite-host-lanes.ts';
 import { writeRefund } from './sqlite-host-refunds.ts';
+import { checkTopUp, unpaidTopUp, writeTopUp } from './sqlite-host-topups.ts';
 import { SELECT_LEDGER_ROW, countersOf, ledgerRow, transferOf } from './sqlite-host-schema.ts';
 
-/** Checks and writes one group; call it inside of a transaction. */
-export function writeGroup(db: SqliteDatabase, group: CommitGroup): GroupResult {
-  const draft = new GroupDraft(db);
+/**
+ * Checks and writes one group; call it inside of a transaction.
+ * @param fold brings the row of a session, and its lanes, up to date
+ */
+export function writeGroup(
+  db: SqliteDatabase,
+  group: CommitGroup,
+  fold: (session: string) => void,
+): GroupResult {
+  const draft = new GroupDraft(db, fold);
   const code = draft.check(group);
   return code === undefined ? { code: 'ok', touched: draft.write(group) } : { code };
 }
@@ -44,10 +68,15 @@ class GroupDraft {
   readonly #rows = new Map<string, LedgerRow | undefined>();
   readonly #touched = new Set<string>();
   #transfers: readonly Transfer[] = [];
+  /** The session whose lanes are closed. */
+  #closing: string | undefined;
   #accounts: ReadonlyMap<AccountId, Account> = new Map();
 
-  constructor(db: SqliteDatabase) {
+  readonly #foldRow: (session: string) => void;
+
+  constructor(db: SqliteDatabase, fold: (session: string) => void) {
     this.#db = db;
+    this.#foldRow = fold;
   }
 
   /** Why the group is refused; undefined when it may be written. */
@@ -63,18 +92,24 @@ class GroupDraft {
       if (code !== undefined || row === undefined) return code ?? 'session_unknown';
       this.#set(image.session, { ...row, version: row.version + 1n, calls: imageOf(image.calls) });
     }
-    return this.#checkTransfers(group.transfers ?? []);
+    return (
+      checkTopUp(this.#db, group) ?? this.#checkTransfers(group) ?? this.#growBy(group.topUpPaid)
+    );
   }
 
   /** Writes what `check` let through. */
   write(group: CommitGroup): { readonly session: string; readonly numbers: SessionNumbers }[] {
     if (group.open !== undefined) insertSession(this.#db, group.open);
+    insertLanes(this.#db, lanesToOpen(group));
+    if (group.closeLanes !== undefined) closeLanes(this.#db, group.closeLanes.session);
+    writeTopUp(this.#db, group);
     const touched = [...this.#touched].map((session) => {
       const row = this.#row(session);
       if (row === undefined) throw new Error('invariant: a touched session exists');
       writeNumbers(this.#db, row);
-      const { version, counters, foldedMsat, calls } = row;
-      return { session, numbers: { version, counters, foldedMsat, calls } };
+      const { version, counters, foldedMsat, calls, bought } = row;
+      const numbers = { version, counters, foldedMsat, calls };
+      return { session, numbers: bought === undefined ? numbers : { ...numbers, bought } };
     });
     for (const [id, account] of this.#accounts) {
       if (sessionOfAccount(id) === undefined) writeAccount(this.#db, id, account);
@@ -88,7 +123,27 @@ class GroupDraft {
     return touched;
   }
 
-  #checkTransfers(transfers: readonly Transfer[]): GroupRefusal | undefined {
+  /** A session has bought more; the transfer that pays for it stands in the same group. */
+  #growBy(paymentHash: string | undefined): TopUpRefusal | undefined {
+    if (paymentHash === undefined) return undefined;
+    const topUp = unpaidTopUp(this.#db, paymentHash);
+    const row = topUp && this.#row(topUp.session);
+    if (topUp === undefined || row === undefined) return 'topup_unknown';
+    this.#set(row.terms.session, toppedUp(row, topUp));
+    return undefined;
+  }
+
+  #checkTransfers(group: CommitGroup): GroupRefusal | undefined {
+    const { closeLanes: close, transfers: own = [] } = group;
+    const transfers = [...own];
+    if (close !== undefined) {
+      const row = this.#row(close.session);
+      if (row === undefined) return 'session_unknown';
+      this.#set(close.session, row);
+      this.#closing = close.session;
+      const spent = lanesTransfer(this.#db, close.session, close.atMs);
+      if (spent !== undefined) transfers.unshift(spent);
+    }
     if (transfers.length === 0) return undefined;
     const folds = this.#fold(transfers);
     const view: LedgerView = {
@@ -129,11 +184,19 @@ class GroupDraft {
     const session = sessionOfAccount(id);
     if (session === undefined) return findAccount(this.#db, id);
     const row = this.#row(session);
-    return row && accountOfRow(row);
+    return row && withLanes(accountOfRow(row), this.#lanesMsat(session));
+  }
+
+  /** What lanes have spent is gone, unless a transfer of this group says so. */
+  #lanesMsat(session: string): Msat {
+    return session === this.#closing ? ZERO_MSAT : unfoldedMsat(this.#db, session);
   }
 
   #row(session: string): LedgerRow | undefined {
-    if (!this.#rows.has(session)) this.#rows.set(session, findLedgerRow(this.#db, session));
+    if (!this.#rows.has(session)) {
+      this.#foldRow(session);
+      this.#rows.set(session, findLedgerRow(this.#db, session));
+    }
     return this.#rows.get(session);
   }
 
@@ -141,6 +204,14 @@ class GroupDraft {
     this.#rows.set(session, row);
     this.#touched.add(session);
   }
+}
+
+/** @throws for lanes of another session: they are sold with it, or not at all */
+function lanesToOpen({ open, lanes = [] }: CommitGroup): readonly LaneTerms[] {
+  if (lanes.some((lane) => lane.session !== open?.session)) {
+    throw new Error('invariant: lanes are opened with their session');
+  }
+  return lanes;
 }
 
 function checkOpen(db: SqliteDatabase, terms: SessionTerms): OpenRefusal | undefined {
@@ -177,8 +248,8 @@ function findResolver(db: SqliteDatabase, pendingId: string): Transfer | undefin
 function insertSession(db: SqliteDatabase, terms: SessionTerms): void {
   db.run(
     `INSERT INTO session (session, service, calls, total_msat, payment_hash, opened_at_ms,
-      pay_by_ms, expires_at_ms, setup, payer, code_key, reply)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      pay_by_ms, expires_at_ms, setup, payer, code_key, reply, lines, lanes)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     fromHex(terms.session, 'session'),
     terms.service,
     terms.calls,
@@ -191,6 +262,8 @@ function insertSession(db: SqliteDatabase, terms: SessionTerms): void {
     fromHex(terms.payer, 'payer'),
     terms.codeKey,
     terms.reply,
+    printLines(terms.lines),
+    terms.lanes ?? null,
   );
 }
 
@@ -200,8 +273,8 @@ function writeNumbers(db: SqliteDatabase, row: LedgerRow): void {
   db.run(
     `REPLACE INTO session_numbers (position, version, debits_pending, debits_posted,
       credits_pending, credits_posted, folded_msat, charged_msat, charged_calls, started_msat,
-      started_calls, entries)
-      SELECT position, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM session WHERE session = ?`,
+      started_calls, entries, bought)
+      SELECT position, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM session WHERE session = ?`,
     version,
     counters.debitsPendingMsat,
     counters.debitsPostedMsat,
@@ -213,6 +286,7 @@ function writeNumbers(db: SqliteDatabase, row: LedgerRow): void {
     started.msat,
     started.calls,
     encodeEntries(calls),
+    printBought(row.bought),
     fromHex(row.terms.session, 'session'),
   );
 }

@@ -1,6 +1,6 @@
 /**
  * Writes the images of sessions: the statement of every paid call, so it reads nothing that this
- * thread has written itself. The file has one owner, hence what was written last is what is there.
+ * thread has written itself.
  * @module
  */
 import { fromHex } from '../../base/bytes/index.ts';
@@ -8,91 +8,117 @@ import { Fault } from '../../base/fault/index.ts';
 import {
   checkImageNumbers,
   entriesNumbers,
+  type ImageNumbers,
   type ImageRefusal,
   type NumbersRow,
 } from '../../pay/ledger/index.ts';
-import { MAX_WRITTEN_ROWS } from './limits.ts';
+import { AheadRows } from './ahead-rows.ts';
 import { NUMBERS_OF_IMAGE, unpackImages, type PackedImage } from './packed-images.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
 import { SELECT_LEDGER_ROW, ledgerRow } from './sqlite-host-schema.ts';
 
-type WrittenRow = NumbersRow & { readonly position: bigint };
+/** A session as it was written last, into the log or into the database. */
+interface WrittenRow extends NumbersRow {
+  readonly position: bigint;
+  /** The version in the database. */
+  readonly stored: bigint;
+  /** What the image said; undefined when the row was read. */
+  readonly image?: SessionImageRead;
+}
 
-/** What became of a list of images. */
-interface Written {
-  readonly refusals: (ImageRefusal | undefined)[];
-  readonly numbers: BigInt64Array;
+/** An image, read and counted. */
+export interface SessionImageRead {
+  readonly session: string;
+  readonly numbers: ImageNumbers;
+  readonly entries: Uint8Array;
+  /** It has a call with effect once: it belongs into the database. */
+  readonly once: boolean;
+  /** Its bytes. */
+  readonly packed: Uint8Array;
 }
 
 const UPDATE = `UPDATE session_numbers SET version = ?, charged_msat = ?, charged_calls = ?,
   started_msat = ?, started_calls = ?, entries = ? WHERE position = ? AND version = ?`;
 
-/** The rows as they were written last. */
-export class ImageWriter {
+/** Reads what `packCommit` made. */
+export function readImages(images: Uint8Array): SessionImageRead[] {
+  return Array.from(unpackImages(images), (image: PackedImage) => {
+    const { session, version, chargedMsat, chargedCalls, entries, packed } = image;
+    const { once, ...counted } = entriesNumbers(entries);
+    return {
+      session,
+      numbers: { version, chargedMsat, chargedCalls, ...counted },
+      entries,
+      once,
+      packed,
+    };
+  });
+}
+
+/** The sessions as they were written last. */
+export class SessionImages {
+  readonly rows = new AheadRows<WrittenRow>();
   readonly #db: SqliteDatabase;
-  readonly #rows = new Map<string, WrittenRow>();
 
   constructor(db: SqliteDatabase) {
     this.#db = db;
   }
 
-  /** Checks and writes images, each on its own; call it inside of a transaction. */
-  write(images: Uint8Array): Written {
-    const refusals: (ImageRefusal | undefined)[] = [];
-    const numbers: bigint[] = [];
-    for (const image of unpackImages(images)) {
-      const row = this.#row(image.session);
-      const result = row === undefined ? 'session_unknown' : this.#write(row, image);
-      if (typeof result === 'string') {
-        refusals.push(result);
-        numbers.push(...NO_NUMBERS);
-      } else {
-        refusals.push(undefined);
-        const { version, counters, foldedMsat } = result;
-        const { debitsPendingMsat, debitsPostedMsat } = counters;
-        numbers.push(version, debitsPendingMsat, debitsPostedMsat);
-        numbers.push(counters.creditsPendingMsat, counters.creditsPostedMsat, foldedMsat);
-      }
-    }
-    return { refusals, numbers: BigInt64Array.from(numbers) };
-  }
-
-  /** Something else has written this session, or all of them are in doubt. */
-  forget(session?: string): void {
-    if (session === undefined) this.#rows.clear();
-    else this.#rows.delete(session);
-  }
-
-  #write(row: WrittenRow, image: PackedImage): WrittenRow | ImageRefusal {
-    const { version, chargedMsat, chargedCalls, entries } = image;
-    const { done, entryCount, msat, calls } = entriesNumbers(entries);
-    const all = { version, chargedMsat, chargedCalls, done, entryCount, msat, calls };
-    const refusal = checkImageNumbers(row, all);
+  /** Takes an image as the row from now on, if it may be: it is in the log, or will be folded. */
+  take(image: SessionImageRead): ImageRefusal | undefined {
+    const row = this.#row(image.session);
+    if (row === undefined) return 'session_unknown';
+    const refusal = checkImageNumbers(row, image.numbers);
     if (refusal !== undefined) return refusal;
-    const after = version + 1n;
-    const charged = [chargedMsat, chargedCalls] as const;
-    const where = [row.position, version] as const;
-    const changed = this.#db.run(UPDATE, after, ...charged, msat, calls, entries, ...where);
-    // The check above is on what we remember; the file must agree.
+    const { version, chargedMsat, chargedCalls, done } = image.numbers;
+    const calls = { chargedMsat, chargedCalls, done };
+    this.rows.set(image.session, { ...row, version: version + 1n, calls, image });
+    return undefined;
+  }
+
+  /** True for an image that the row has left behind: it was folded before. */
+  isOld(image: SessionImageRead): boolean {
+    const row = this.#row(image.session);
+    return row !== undefined && image.numbers.version < row.version;
+  }
+
+  /** Brings the database up to the row; call it inside of a transaction. */
+  fold(session: string): void {
+    const row = this.rows.ahead(session);
+    if (row === undefined) return;
+    const { position, stored, version, image } = row;
+    if (image === undefined) throw new Error('invariant: a row is ahead by an image');
+    const { chargedMsat, chargedCalls, msat, calls } = image.numbers;
+    const values = [chargedMsat, chargedCalls, msat, calls, image.entries] as const;
+    const changed = this.#db.run(UPDATE, version, ...values, position, stored);
+    // The checks were on what we remember; the file must agree.
     if (changed !== 1) throw new Fault('STORE_CORRUPT', { name: 'version of a session' });
-    const written = { ...row, version: after, calls: { chargedMsat, chargedCalls, done } };
-    this.#rows.set(image.session, written);
-    return written;
+    this.rows.set(session, { ...row, stored: version });
+  }
+
+  /** What the books need to know of a session after its image was written. */
+  numbersOf(session: string): readonly bigint[] {
+    const row = this.rows.get(session);
+    if (row === undefined) return NO_NUMBERS;
+    const { version, counters, foldedMsat } = row;
+    const { debitsPendingMsat, debitsPostedMsat, creditsPendingMsat, creditsPostedMsat } = counters;
+    const moved = [debitsPendingMsat, debitsPostedMsat, creditsPendingMsat, creditsPostedMsat];
+    return [version, ...moved, foldedMsat];
   }
 
   #row(session: string): WrittenRow | undefined {
-    const known = this.#rows.get(session);
+    const known = this.rows.get(session);
     if (known !== undefined) return known;
     const sql = `${SELECT_LEDGER_ROW} WHERE s.session = ?`;
     const found = this.#db.row(sql, fromHex(session, 'session'));
     if (found === undefined) return undefined;
     const { calls, ...rest } = ledgerRow(found);
     const { chargedMsat, chargedCalls, done } = calls;
-    const row = { ...rest, calls: { chargedMsat, chargedCalls, done } };
-    if (this.#rows.size >= MAX_WRITTEN_ROWS) this.#rows.clear();
-    this.#rows.set(session, row);
+    const row = { ...rest, stored: rest.version, calls: { chargedMsat, chargedCalls, done } };
+    this.rows.set(session, row);
     return row;
   }
 }
 
-const NO_NUMBERS: readonly bigint[] = Array.from({ length: NUMBERS_OF_IMAGE }, () => 0n);
+/** Of an image that was refused. */
+export const NO_NUMBERS: readonly bigint[] = Array.from({ length: NUMBERS_OF_IMAGE }, () => 0n);

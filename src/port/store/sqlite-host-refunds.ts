@@ -4,11 +4,10 @@
  */
 import { fromHex, toHex } from '../../base/bytes/index.ts';
 import { Fault } from '../../base/fault/index.ts';
-import type { Msat } from '../../base/money/index.ts';
 import { unixMs } from '../../base/time/index.ts';
 import { REFUND_STATES, refundTransfers, type Refund } from '../../pay/ledger/index.ts';
 import type { CommitGroup, RefundTotals } from './host-store.ts';
-import { bytes, int, text } from './sqlite-columns.ts';
+import { amount, bytes, text } from './sqlite-columns.ts';
 import type { SqlRow, SqlValue, SqliteDatabase } from './sqlite-file.ts';
 
 /** Writes the refund of a group that was let through, or its end. */
@@ -54,15 +53,32 @@ export function openRefunds(db: SqliteDatabase): Refund[] {
 export function refundTotals(db: SqliteDatabase, session: string): RefundTotals {
   const row = db.row(
     `SELECT ifnull(sum(iif(r.state = 1, r.amount_msat, 0)), 0) AS refunded,
-      ifnull(sum(r.fee_msat), 0) AS fees, ifnull(max(r.asked_at_ms), 0) AS asked
+      ifnull(sum(r.fee_msat), 0) AS fees, ifnull(max(r.asked_at_ms), 0) AS asked,
+      count(*) AS refunds
       FROM refund r JOIN session s USING (position) WHERE s.session = ?`,
     fromHex(session, 'session'),
   );
   if (row === undefined) throw new Error('invariant: a sum has a row');
+  // The transfer of a payment is named by its hash.
+  const paidAtMs = db.value(
+    `SELECT ifnull(max(f.at_ms), 0) FROM transfer f WHERE f.id IN
+      (SELECT lower(hex(s.payment_hash)) FROM session s WHERE s.session = ?1
+        UNION ALL SELECT lower(hex(t.payment_hash)) FROM topup t
+          JOIN session s USING (position) WHERE s.session = ?1)`,
+    fromHex(session, 'session'),
+  );
+  const topUpUntilMs = db.value(
+    `SELECT ifnull(max(t.pay_by_ms), 0) FROM topup t JOIN session s USING (position)
+      WHERE s.session = ? AND t.paid = 0`,
+    fromHex(session, 'session'),
+  );
   return {
-    refundedMsat: int(row['refunded']) as Msat,
-    feesMsat: int(row['fees']) as Msat,
+    refundedMsat: amount(row['refunded']),
+    feesMsat: amount(row['fees']),
     lastAskedAtMs: unixMs(Number(row['asked'])),
+    count: Number(row['refunds']),
+    lastPaidAtMs: unixMs(Number(paidAtMs)),
+    topUpUntilMs: unixMs(Number(topUpUntilMs)),
   };
 }
 
@@ -111,11 +127,11 @@ function refundOf(row: SqlRow): Refund {
     paymentHash: toHex(bytes(row['payment_hash'])),
     session: toHex(bytes(row['session'])),
     invoice: text(row['invoice']),
-    amountMsat: int(row['amount_msat']) as Msat,
-    feeLimitMsat: int(row['fee_limit_msat']) as Msat,
+    amountMsat: amount(row['amount_msat']),
+    feeLimitMsat: amount(row['fee_limit_msat']),
     askedAtMs: unixMs(Number(row['asked_at_ms'])),
     state,
-    feeMsat: int(row['fee_msat']) as Msat,
+    feeMsat: amount(row['fee_msat']),
     ...(typeof reason === 'string' ? { reason } : {}),
   };
 }

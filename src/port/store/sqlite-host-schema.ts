@@ -4,7 +4,6 @@
  */
 import { toHex } from '../../base/bytes/index.ts';
 import { Fault } from '../../base/fault/index.ts';
-import type { Msat } from '../../base/money/index.ts';
 import { unixMs } from '../../base/time/index.ts';
 import {
   TRANSFER_KINDS,
@@ -17,8 +16,9 @@ import {
   type SessionTerms,
   type Transfer,
 } from '../../pay/ledger/index.ts';
-import { bytes, int, text } from './sqlite-columns.ts';
+import { amount, bytes, int, text } from './sqlite-columns.ts';
 import type { SqlRow } from './sqlite-file.ts';
+import { linesOf, parseBought } from './sqlite-host-bought.ts';
 
 /** Marks a file as a host's: 'tchs'. */
 export const HOST_APPLICATION_ID = 0x74636873;
@@ -116,12 +116,65 @@ export const HOST_MIGRATIONS = [
   CREATE INDEX session_expires ON session (expires_at_ms);
   CREATE INDEX transfer_unattributed ON transfer (id) WHERE credit = 'unattributed';
   `,
+  `
+  CREATE INDEX session_lapsed ON session (pay_by_ms) WHERE length(reply) = 0;
+  `,
+  `
+  ALTER TABLE session ADD COLUMN lines TEXT;
+  ALTER TABLE session_numbers ADD COLUMN bought TEXT;
+  CREATE TABLE topup (
+    payment_hash BLOB NOT NULL PRIMARY KEY CHECK (length(payment_hash) = 32),
+    position INTEGER NOT NULL REFERENCES session (position),
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    service TEXT NOT NULL,
+    calls INTEGER NOT NULL CHECK (calls > 0),
+    total_msat INTEGER NOT NULL CHECK (total_msat > 0),
+    pay_by_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    paid INTEGER NOT NULL CHECK (paid IN (0, 1)),
+    reply BLOB NOT NULL,
+    UNIQUE (position, id)
+  ) STRICT;
+  CREATE INDEX topup_unpaid ON topup (pay_by_ms) WHERE paid = 0;
+  `,
+  `
+  ALTER TABLE session ADD COLUMN lanes INTEGER CHECK (lanes > 0);
+  `,
+  `
+  CREATE TABLE lane (
+    position INTEGER PRIMARY KEY,
+    lane BLOB NOT NULL UNIQUE CHECK (length(lane) = 16),
+    session INTEGER NOT NULL REFERENCES session (position),
+    place INTEGER NOT NULL CHECK (place >= 0),
+    anchor BLOB NOT NULL CHECK (length(anchor) = 32),
+    length INTEGER NOT NULL CHECK (length > 0),
+    unit_msat INTEGER NOT NULL CHECK (unit_msat > 0),
+    epoch INTEGER NOT NULL CHECK (epoch >= 0),
+    version INTEGER NOT NULL CHECK (version >= 0),
+    closed INTEGER NOT NULL CHECK (closed IN (0, 1)),
+    tip BLOB NOT NULL CHECK (length(tip) = 32),
+    tick_index INTEGER NOT NULL CHECK (tick_index BETWEEN 0 AND length),
+    spent INTEGER NOT NULL CHECK (spent BETWEEN 0 AND tick_index),
+    folded INTEGER NOT NULL CHECK (folded BETWEEN 0 AND spent),
+    done INTEGER NOT NULL CHECK (done >= 0),
+    entries BLOB NOT NULL,
+    UNIQUE (session, place),
+    CHECK (closed = 0 OR folded = spent)
+  ) STRICT;
+  CREATE TABLE spend_log (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    database_id BLOB NOT NULL CHECK (length(database_id) = 16),
+    folded INTEGER NOT NULL CHECK (folded >= 0),
+    is_open INTEGER NOT NULL CHECK (is_open IN (0, 1))
+  ) STRICT;
+  INSERT INTO spend_log VALUES (1, randomblob(16), 0, 0);
+  `,
 ] as const;
 
 const NUMBERS = `n.position, n.version, n.debits_pending, n.debits_posted, n.credits_pending,
-  n.credits_posted, n.folded_msat, n.charged_msat, n.charged_calls, n.entries`;
+  n.credits_posted, n.folded_msat, n.charged_msat, n.charged_calls, n.entries, n.bought`;
 /** Selects what decides about money, without the large and the secret columns. */
-export const SELECT_LEDGER_ROW = `SELECT s.session, s.calls, s.total_msat, ${NUMBERS}
+export const SELECT_LEDGER_ROW = `SELECT s.session, s.calls, s.total_msat, s.lines, ${NUMBERS}
   FROM session s JOIN session_numbers n USING (position)`;
 /** Selects whole sessions. */
 export const SELECT_SESSION_ROW = `SELECT s.*, ${NUMBERS}
@@ -129,22 +182,23 @@ export const SELECT_SESSION_ROW = `SELECT s.*, ${NUMBERS}
 
 /** A row that decides about money, with its place in the table. */
 export function ledgerRow(row: SqlRow): LedgerRow & { readonly position: bigint } {
-  const { done, entries } = decodeEntries(bytes(row['entries']));
+  const entries = decodeEntries(bytes(row['entries']));
   return {
     terms: {
       session: toHex(bytes(row['session'])),
       calls: Number(row['calls']),
-      totalMsat: int(row['total_msat']) as Msat,
+      totalMsat: amount(row['total_msat']),
+      ...linesOf(row),
     },
     version: int(row['version']),
     counters: countersOf(row),
-    foldedMsat: int(row['folded_msat']) as Msat,
+    foldedMsat: amount(row['folded_msat']),
     calls: {
-      chargedMsat: int(row['charged_msat']) as Msat,
+      chargedMsat: amount(row['charged_msat']),
       chargedCalls: Number(row['charged_calls']),
-      done,
-      entries,
+      ...entries,
     },
+    ...(row['bought'] === null ? {} : { bought: parseBought(text(row['bought'])) }),
     position: int(row['position']),
   };
 }
@@ -158,10 +212,10 @@ export function sessionRow(row: SqlRow): SessionRow {
 /** The four counters of a row. */
 export function countersOf(row: SqlRow): Counters {
   return {
-    debitsPendingMsat: int(row['debits_pending']) as Msat,
-    debitsPostedMsat: int(row['debits_posted']) as Msat,
-    creditsPendingMsat: int(row['credits_pending']) as Msat,
-    creditsPostedMsat: int(row['credits_posted']) as Msat,
+    debitsPendingMsat: amount(row['debits_pending']),
+    debitsPostedMsat: amount(row['debits_posted']),
+    creditsPendingMsat: amount(row['credits_pending']),
+    creditsPostedMsat: amount(row['credits_posted']),
   };
 }
 
@@ -177,7 +231,7 @@ export function transferOf(row: SqlRow): Transfer {
     ...(typeof pendingId === 'string' ? { pendingId } : {}),
     debit: text(row['debit']) as AccountId,
     credit: text(row['credit']) as AccountId,
-    amountMsat: int(row['amount_msat']) as Msat,
+    amountMsat: amount(row['amount_msat']),
     reason,
     atMs: unixMs(Number(row['at_ms'])),
   };
@@ -187,8 +241,10 @@ function termsOf(row: SqlRow): SessionTerms {
   return {
     session: toHex(bytes(row['session'])),
     service: text(row['service']),
+    ...linesOf(row),
+    ...(row['lanes'] === null ? {} : { lanes: Number(row['lanes']) }),
     calls: Number(row['calls']),
-    totalMsat: int(row['total_msat']) as Msat,
+    totalMsat: amount(row['total_msat']),
     paymentHash: toHex(bytes(row['payment_hash'])),
     openedAtMs: unixMs(Number(row['opened_at_ms'])),
     payByMs: unixMs(Number(row['pay_by_ms'])),

@@ -5,7 +5,7 @@
  */
 import { fromHex, toHex } from '../../base/bytes/index.ts';
 import { Fault } from '../../base/fault/index.ts';
-import type { Msat } from '../../base/money/index.ts';
+import { addMsat, type Msat } from '../../base/money/index.ts';
 import { unixMs, type UnixMs } from '../../base/time/index.ts';
 import {
   accountOfRow,
@@ -19,37 +19,52 @@ import {
   type SessionRow,
   type SessionTotals,
   type Sheet,
+  type TopUp,
   type Transfer,
 } from '../../pay/ledger/index.ts';
+import type { LaneRow } from '../../pay/tick/index.ts';
 import { writeSnapshot, type HostStoreFile } from './backup.ts';
 import type {
   CommitGroup,
   GroupResult,
   HostStoreOptions,
+  Lapse,
   RefundTotals,
   StoredAnswer,
   UnpaidSession,
 } from './host-store.ts';
 import { MAX_SESSION_PAGE } from './limits.ts';
-import { bytes, int, text } from './sqlite-columns.ts';
+import { amount, bytes, int, text } from './sqlite-columns.ts';
 import {
   packCommit,
   unpackResults,
   type PackedCommit,
   type PackedResult,
 } from './packed-images.ts';
-import { openSqlite, type SqlValue, type SqliteDatabase } from './sqlite-file.ts';
+import { openSqlite, type SqliteDatabase } from './sqlite-file.ts';
 import { auditHost } from './sqlite-host-audit.ts';
 import { findRefund, openRefunds, refundTotals } from './sqlite-host-refunds.ts';
-import { ImageWriter } from './sqlite-host-images.ts';
+import { findTopUp, topUpByHash, unpaidTopUps } from './sqlite-host-topups.ts';
 import { findAccount, findTransfer, writeGroup } from './sqlite-host-group.ts';
+import {
+  allUnfoldedLanes,
+  laneIds,
+  lanesOf,
+  takeLane,
+  unfoldedLanes,
+  unfoldedMsat,
+  withLanes,
+} from './sqlite-host-lanes.ts';
+import { lapseOrders } from './sqlite-host-lapse.ts';
 import {
   HOST_APPLICATION_ID,
   HOST_MIGRATIONS,
   SELECT_SESSION_ROW,
   countersOf,
   sessionRow,
+  transferOf,
 } from './sqlite-host-schema.ts';
+import { Spending } from './sqlite-host-spending.ts';
 
 /** The methods of a host's store, without promises. */
 export type HostCore = {
@@ -62,7 +77,8 @@ export type HostCore = {
 };
 
 /** Opens a host's file. @throws Fault `STORE_OWNED` and the other faults of the store */
-export function openHostCore({ file, maxPages }: Omit<HostStoreOptions, 'thread'>): HostCore {
+export function openHostCore(options: Omit<HostStoreOptions, 'thread'>): HostCore {
+  const { file, maxPages } = options;
   const db = openSqlite({
     file,
     owner: 'one',
@@ -70,19 +86,25 @@ export function openHostCore({ file, maxPages }: Omit<HostStoreOptions, 'thread'
     migrations: HOST_MIGRATIONS,
     ...(maxPages === undefined ? {} : { maxPages }),
   });
-  return new SqliteHost(db);
+  try {
+    return new SqliteHost(db, new Spending(db, options));
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 /** What a session has that is not served and has not left: credit, reserved and refunding. */
-const HELD = 'n.credits_posted - n.debits_posted - n.charged_msat + n.folded_msat';
+const HELD = `n.credits_posted - n.debits_posted - n.charged_msat + n.folded_msat
+  - ${unfoldedLanes('n.position')}`;
 
 class SqliteHost implements HostCore {
   readonly #db: SqliteDatabase;
-  readonly #images: ImageWriter;
+  readonly #spending: Spending;
 
-  constructor(db: SqliteDatabase) {
+  constructor(db: SqliteDatabase, spending: Spending) {
     this.#db = db;
-    this.#images = new ImageWriter(db);
+    this.#spending = spending;
   }
 
   commit(groups: readonly CommitGroup[]): GroupResult[] {
@@ -90,40 +112,64 @@ class SqliteHost implements HostCore {
   }
 
   commitPacked({ images, groups }: PackedCommit): PackedResult {
-    try {
-      return this.#db.transaction(() => {
-        const written = this.#images.write(images);
-        return { ...written, groups: groups.map((group) => this.#group(group)) };
-      });
-    } catch (error) {
-      this.#images.forget();
-      throw error;
-    }
+    const write = (): GroupResult[] => groups.map((group) => this.#group(group));
+    const more = groups.length === 0 ? undefined : write;
+    const { written, result = [] } = this.#spending.writeSessions(images, more);
+    return { ...written, groups: result };
+  }
+
+  commitLanes(images: Uint8Array): Uint8Array {
+    return this.#spending.writeLanes(images);
+  }
+
+  takeLanes(lanes: readonly string[]): LaneRow[] {
+    const asked = [...new Set(lanes)];
+    return this.#spending.transaction(() => {
+      this.#spending.foldLanes(asked);
+      this.#spending.forgetLanes(asked);
+      return asked.flatMap((lane) => takeLane(this.#db, lane) ?? []);
+    });
+  }
+
+  lanesOf(session: string): LaneRow[] {
+    return this.#spending.readSessions([session], () => lanesOf(this.#db, session));
   }
 
   session(session: string): SessionRow | undefined {
-    return this.#session('s.session = ?', fromHex(session, 'session'));
+    return this.#spending.readSession(session, () => {
+      const sql = `${SELECT_SESSION_ROW} WHERE s.session = ?`;
+      const row = this.#db.row(sql, fromHex(session, 'session'));
+      return row && sessionRow(row);
+    });
   }
 
   sessionBySetup(setup: string): SessionRow | undefined {
-    return this.#session('s.setup = ?', fromHex(setup, 'setup'));
+    return this.#sessionWith('setup', setup);
   }
 
   sessionByPaymentHash(paymentHash: string): SessionRow | undefined {
-    return this.#session('s.payment_hash = ?', fromHex(paymentHash, 'paymentHash'));
+    return this.#sessionWith('payment_hash', paymentHash);
   }
 
   sessionsAfter(position: bigint, limit: number): { rows: SessionRow[]; position: bigint } {
     const sql = `${SELECT_SESSION_ROW} WHERE s.position > ? ORDER BY s.position LIMIT ?`;
-    return this.#db.guarded(() => {
+    return this.#spending.read(() => {
       const found = this.#db.rows(sql, position, Math.min(limit, MAX_SESSION_PAGE));
       return { rows: found.map(sessionRow), position: int(found.at(-1)?.['position'] ?? position) };
     });
   }
 
+  transfersAfter(position: bigint, limit: number): { rows: Transfer[]; position: bigint } {
+    const sql = 'SELECT * FROM transfer WHERE position > ? ORDER BY position LIMIT ?';
+    return this.#db.guarded(() => {
+      const found = this.#db.rows(sql, position, Math.min(limit, MAX_SESSION_PAGE));
+      return { rows: found.map(transferOf), position: int(found.at(-1)?.['position'] ?? position) };
+    });
+  }
+
   startedSessions(): SessionRow[] {
     const sql = `${SELECT_SESSION_ROW} WHERE n.started_calls > 0 ORDER BY s.position`;
-    return this.#db.guarded(() => this.#db.rows(sql).map(sessionRow));
+    return this.#spending.read(() => this.#db.rows(sql).map(sessionRow));
   }
 
   unpaidSessions(nowMs: UnixMs): UnpaidSession[] {
@@ -135,9 +181,31 @@ class SqliteHost implements HostCore {
         session: toHex(bytes(row['session'])),
         payByMs: unixMs(Number(row['pay_by_ms'])),
         payer: toHex(bytes(row['payer'])),
-        totalMsat: int(row['total_msat']) as Msat,
+        totalMsat: amount(row['total_msat']),
       })),
     );
+  }
+
+  lapse(lapse: Lapse): string[] {
+    const dropped = this.#spending.transaction(() => {
+      // What the log says of a session that is gone must not be looked at again.
+      this.#spending.foldAll();
+      return lapseOrders(this.#db, lapse);
+    });
+    this.#spending.forgetAll();
+    return dropped;
+  }
+
+  topUp(session: string, id: string): TopUp | undefined {
+    return this.#db.guarded(() => findTopUp(this.#db, session, id));
+  }
+
+  topUpByPaymentHash(paymentHash: string): TopUp | undefined {
+    return this.#db.guarded(() => topUpByHash(this.#db, paymentHash));
+  }
+
+  unpaidTopUps(nowMs: UnixMs): UnpaidSession[] {
+    return this.#db.guarded(() => unpaidTopUps(this.#db, nowMs));
   }
 
   refund(paymentHash: string): Refund | undefined {
@@ -155,21 +223,30 @@ class SqliteHost implements HostCore {
   prepaidMsat(payer: string): Msat {
     const sql = `SELECT ifnull(sum(${HELD}), 0)
       FROM session s JOIN session_numbers n USING (position) WHERE s.payer = ?`;
-    return this.#db.guarded(() => int(this.#db.value(sql, fromHex(payer, 'payer'))) as Msat);
+    const of = fromHex(payer, 'payer');
+    const sessions = this.#db.guarded(() =>
+      this.#db
+        .rows('SELECT session FROM session WHERE payer = ?', of)
+        .map((row) => toHex(bytes(row['session']))),
+    );
+    return this.#spending.readSessions(sessions, () => amount(this.#db.value(sql, of)));
   }
 
   attributable(): string[] {
-    const sql = `SELECT t.id FROM transfer t JOIN session s ON s.payment_hash = unhex(t.id)
-      WHERE t.credit = 'unattributed'
+    const sql = `SELECT t.id FROM transfer t LEFT JOIN session s
+        ON s.payment_hash = unhex(t.id)
+      WHERE t.credit = 'unattributed' AND (s.position IS NOT NULL
+          OR EXISTS (SELECT 1 FROM topup u WHERE u.payment_hash = unhex(t.id)))
         AND NOT EXISTS (SELECT 1 FROM transfer a WHERE a.id = 'attribute:' || t.id)`;
     return this.#db.guarded(() => this.#db.rows(sql).map((row) => text(row['id'])));
   }
 
   expiredSessions(beforeMs: UnixMs, limit: number): string[] {
     const sql = `SELECT s.session FROM session s JOIN session_numbers n USING (position)
-      WHERE s.expires_at_ms < ? AND ${HELD} - n.started_msat - n.debits_pending > 0
-      ORDER BY s.expires_at_ms LIMIT ?`;
-    return this.#db.guarded(() =>
+      WHERE s.expires_at_ms < ?1 AND ${HELD} - n.started_msat - n.debits_pending > 0
+        AND ifnull(json_extract(n.bought, '$.expires_at_ms'), 0) < ?1
+      ORDER BY s.expires_at_ms LIMIT ?2`;
+    return this.#spending.read(() =>
       this.#db
         .rows(sql, beforeMs, Math.min(limit, MAX_SESSION_PAGE))
         .map((row) => toHex(bytes(row['session']))),
@@ -189,7 +266,7 @@ class SqliteHost implements HostCore {
         session,
         n,
         body: bytes(row['body']),
-        chargedMsat: int(row['charged_msat']) as Msat,
+        chargedMsat: amount(row['charged_msat']),
       };
     });
   }
@@ -198,7 +275,9 @@ class SqliteHost implements HostCore {
     const session = sessionOfAccount(id);
     if (session === undefined) return this.#db.guarded(() => findAccount(this.#db, id));
     const row = this.session(session);
-    return row && accountOfRow(row);
+    if (row === undefined) return undefined;
+    const spentMsat = (): Msat => unfoldedMsat(this.#db, session);
+    return withLanes(accountOfRow(row), this.#spending.readSessions([session], spentMsat));
   }
 
   transfer(id: string): Transfer | undefined {
@@ -209,36 +288,44 @@ class SqliteHost implements HostCore {
     return this.#db.guarded(() => int(this.#db.value('SELECT cursor FROM wallet_cursor')));
   }
 
+  openSessions(nowMs: UnixMs): number {
+    const sql = `SELECT count(*) FROM session s JOIN session_numbers n ON n.position = s.position
+      WHERE s.expires_at_ms > ? AND n.credits_posted > 0`;
+    return this.#db.guarded(() => Number(this.#db.value(sql, nowMs)));
+  }
+
   sheet(): Sheet {
-    return this.#db.guarded(() => {
-      return sheetOf(hostAccounts(this.#db), sessionTotals(this.#db));
-    });
+    return this.#spending.read(() => sheetOf(hostAccounts(this.#db), sessionTotals(this.#db)));
   }
 
   audit(): string[] {
-    return this.#db.guarded(() => auditHost(this.#db));
+    return this.#spending.read(() => auditHost(this.#db));
   }
 
   backup(file: string): void {
+    this.#spending.transaction(() => this.#spending.foldAll());
     this.#db.guarded(() => writeSnapshot(this.#db, file));
   }
 
   close(): void {
+    this.#spending.close();
     this.#db.close();
   }
 
   #group(group: CommitGroup): GroupResult {
-    const result = writeGroup(this.#db, group);
-    if (result.code === 'ok')
-      for (const { session } of result.touched) this.#images.forget(session);
+    const spending = this.#spending;
+    const result = writeGroup(this.#db, group, (session) => spending.foldSession(session));
+    if (result.code !== 'ok') return result;
+    for (const { session } of result.touched) spending.forgetSession(session);
+    const closed = group.closeLanes?.session;
+    if (closed !== undefined) spending.forgetLanes(laneIds(this.#db, closed));
     return result;
   }
 
-  #session(where: string, value: SqlValue): SessionRow | undefined {
-    return this.#db.guarded(() => {
-      const row = this.#db.row(`${SELECT_SESSION_ROW} WHERE ${where}`, value);
-      return row && sessionRow(row);
-    });
+  #sessionWith(column: 'setup' | 'payment_hash', hex: string): SessionRow | undefined {
+    const sql = `SELECT session FROM session WHERE ${column} = ?`;
+    const session = this.#db.guarded(() => this.#db.value(sql, fromHex(hex, column)));
+    return session === null ? undefined : this.session(toHex(bytes(session)));
   }
 }
 
@@ -270,7 +357,7 @@ function sessionTotals(db: SqliteDatabase): SessionTotals {
   if (row === undefined) throw new Error('invariant: a sum has a row');
   return {
     ...countersOf(row),
-    unfoldedMsat: int(row['unfolded']) as Msat,
-    startedMsat: int(row['started']) as Msat,
+    unfoldedMsat: addMsat(amount(row['unfolded']), allUnfoldedLanes(db)),
+    startedMsat: amount(row['started']),
   };
 }

@@ -8,6 +8,7 @@ import { MAX_RESOLVED_CALLS } from './limits.ts';
 import type { NewCall, RecordedCall, Unresolved } from './payer-store.ts';
 import { bytes, int } from './sqlite-columns.ts';
 import type { SqlRow, SqliteDatabase } from './sqlite-file.ts';
+import { assertHere } from './sqlite-payer-moved.ts';
 import { unresolvedOf } from './sqlite-payer-schema.ts';
 
 /** Where the numbering of a session stands. */
@@ -26,27 +27,16 @@ export class CallTable {
     this.#db = db;
   }
 
-  /** Takes numbers for good. */
-  reserve(session: string, count: number): { from: bigint } {
-    return this.#db.transaction(() => {
-      const { next, done } = this.#numbering(session);
-      this.#write(session, { next: next + BigInt(count), done });
-      return { from: next };
-    });
-  }
-
   /** Records a call, or finds the one of that name. */
   record(call: NewCall): RecordedCall {
     const { session, callId, request } = call;
     return this.#db.transaction((): RecordedCall => {
+      assertHere(this.#db, session);
       const sql = 'SELECT * FROM call WHERE session = ? AND call_id = ?';
       const known = this.#db.row(sql, session, callId);
       if (known !== undefined) return this.#known(session, known, request);
-      const { next, done: floor } = this.#numbering(session);
-      const n = call.n ?? next;
-      if (n < floor || this.#isUsed(session, n)) return { kind: 'late' };
-      const lowest = this.#lowest(session) ?? n;
-      const done = lowest < n ? lowest : n;
+      const n = this.#numbering(session).next;
+      const done = this.#lowest(session) ?? n;
       if (n >= done + CALL_WINDOW_SIZE) return { kind: 'window', done };
       this.#db.run(
         'INSERT INTO call (session, call_id, n, request) VALUES (?, ?, ?, ?)',
@@ -55,7 +45,7 @@ export class CallTable {
         n,
         request,
       );
-      this.#write(session, { next: n < next ? next : n + 1n, done });
+      this.#write(session, { next: n + 1n, done });
       return { kind: 'recorded', n, done, request };
     });
   }
@@ -76,6 +66,13 @@ export class CallTable {
         MAX_RESOLVED_CALLS - 1,
       );
     });
+  }
+
+  /** What a resolved call was answered. */
+  answerOf(session: string, callId: string): Uint8Array | undefined {
+    const sql = 'SELECT answer FROM call WHERE session = ? AND call_id = ? AND answer IS NOT NULL';
+    const row = this.#db.row(sql, session, callId);
+    return row && bytes(row['answer']);
   }
 
   /** Calls without an outcome. */
@@ -110,10 +107,6 @@ export class CallTable {
     const sql = 'SELECT min(n) FROM call WHERE session = ? AND answer IS NULL';
     const lowest = this.#db.value(sql, session);
     return lowest === null ? undefined : int(lowest);
-  }
-
-  #isUsed(session: string, n: bigint): boolean {
-    return this.#db.row('SELECT 1 FROM call WHERE session = ? AND n = ?', session, n) !== undefined;
   }
 
   #numbering(session: string): Numbering {

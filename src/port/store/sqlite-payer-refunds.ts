@@ -3,11 +3,11 @@
  * @module
  */
 import { Fault } from '../../base/fault/index.ts';
-import type { Msat } from '../../base/money/index.ts';
 import { unixMs } from '../../base/time/index.ts';
 import type { PayerRefund, PayerRefundState } from './payer-store.ts';
-import { int, text } from './sqlite-columns.ts';
+import { amount, text } from './sqlite-columns.ts';
 import type { SqlRow, SqliteDatabase } from './sqlite-file.ts';
+import { assertHere } from './sqlite-payer-moved.ts';
 
 /** Refunds of all sessions. */
 export class RefundTable {
@@ -20,6 +20,8 @@ export class RefundTable {
   insert(refund: Omit<PayerRefund, 'state' | 'reason'>): PayerRefund {
     const { id, session, invoice, paymentHash, amountMsat, askedAtMs } = refund;
     return this.#db.transaction(() => {
+      const known = this.#db.row('SELECT 1 FROM refund WHERE id = ?', id);
+      if (known === undefined) assertHere(this.#db, session);
       this.#db.run(
         `INSERT INTO refund (id, session, invoice, payment_hash, amount_msat, asked_at_ms, state)
           VALUES (?, ?, ?, ?, ?, ?, 'asked') ON CONFLICT (id) DO NOTHING`,
@@ -70,7 +72,7 @@ function refundOf(row: SqlRow): PayerRefund {
     session: text(row['session']),
     invoice: text(row['invoice']),
     paymentHash: text(row['payment_hash']),
-    amountMsat: int(row['amount_msat']) as Msat,
+    amountMsat: amount(row['amount_msat']),
     askedAtMs: unixMs(Number(row['asked_at_ms'])),
     // The table lets nothing else in.
     state: text(row['state']) as PayerRefundState,

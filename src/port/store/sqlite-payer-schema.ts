@@ -3,10 +3,9 @@
  * @module
  */
 import { Fault } from '../../base/fault/index.ts';
-import type { Msat } from '../../base/money/index.ts';
 import { unixMs } from '../../base/time/index.ts';
 import type { Pin, Purchase, PurchaseState, UnresolvedCall } from './payer-store.ts';
-import { bytes, int, text } from './sqlite-columns.ts';
+import { amount, bytes, int, text } from './sqlite-columns.ts';
 import type { SqlRow } from './sqlite-file.ts';
 
 /** Marks a file as a payer's: 'tcpy'. */
@@ -66,6 +65,22 @@ export const PAYER_MIGRATIONS = [
   ) STRICT;
   CREATE INDEX refund_session ON refund (session);
   `,
+  `
+  ALTER TABLE purchase ADD COLUMN paying_at_ms INTEGER;
+  CREATE INDEX purchase_paying ON purchase (paying_at_ms) WHERE paying_at_ms IS NOT NULL;
+  CREATE TABLE moved (
+    session TEXT NOT NULL PRIMARY KEY,
+    moved_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE lane (
+    lane TEXT NOT NULL PRIMARY KEY,
+    n INTEGER NOT NULL CHECK (n >= 0),
+    holder TEXT NOT NULL,
+    until_ms INTEGER NOT NULL
+  ) STRICT;
+  `,
 ] as const;
 
 /** Which states may follow a state; staying is always possible. */
@@ -92,7 +107,7 @@ export function purchaseOf(row: SqlRow): Purchase {
     state: stateOf(text(row['state'])),
     ...(typeof session === 'string' ? { session } : {}),
     ...(typeof paymentHash === 'string' ? { paymentHash } : {}),
-    amountMsat: int(row['amount_msat']) as Msat,
+    amountMsat: amount(row['amount_msat']),
     madeAtMs: unixMs(Number(row['made_at_ms'])),
     record: bytes(row['record']),
     version: Number(row['version']),

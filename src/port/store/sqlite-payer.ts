@@ -3,7 +3,7 @@
  * @module
  */
 import { Fault } from '../../base/fault/index.ts';
-import { MAX_CALL_ID, MAX_NUMBER_BLOCK } from './limits.ts';
+import { MAX_CALL_ID } from './limits.ts';
 import type {
   NewPurchase,
   PayerStore,
@@ -12,9 +12,14 @@ import type {
   PurchaseChange,
   PurchaseFilter,
   PurchaseUpdate,
+  SpendCap,
 } from './payer-store.ts';
+import type { Msat } from '../../base/money/index.ts';
+import { int } from './sqlite-columns.ts';
+import { MovedTable, assertHere } from './sqlite-payer-moved.ts';
 import { openSqlite, type SqliteDatabase } from './sqlite-file.ts';
 import { CallTable } from './sqlite-payer-calls.ts';
+import { LaneTakings } from './sqlite-payer-lanes.ts';
 import { RefundTable } from './sqlite-payer-refunds.ts';
 import {
   PAYER_APPLICATION_ID,
@@ -40,6 +45,8 @@ export async function openPayerStore({ file }: { readonly file: string }): Promi
   const calls = new CallTable(db);
   const pins = new PinTable(db);
   const refunds = new RefundTable(db);
+  const moved = new MovedTable(db);
+  const lanes = new LaneTakings(db);
   return {
     insertPurchase: async (purchase) => purchases.insert(purchase),
     updatePurchase: async (change) => purchases.update(change),
@@ -47,10 +54,15 @@ export async function openPayerStore({ file }: { readonly file: string }): Promi
     purchaseBySession: async (session) => purchases.find('session', session),
     purchaseByPaymentHash: async (paymentHash) => purchases.find('payment_hash', paymentHash),
     purchases: async (filter = {}) => purchases.list(filter),
-    reserveNumbers: async (session, count) => calls.reserve(session, blockSize(count)),
     recordCall: async (call) => calls.record({ ...call, callId: nameOf(call.callId, 'callId') }),
     resolveCall: async (session, callId, answer) => calls.resolve(session, callId, answer),
+    answerOf: async (session, callId) => calls.answerOf(session, callId),
     unresolvedCalls: async (session) => calls.unresolved(session),
+    giveSession: async (session, atMs) => moved.give(session, atMs),
+    takeSession: async (one) => moved.take(one),
+    movedSessions: async () => moved.list(),
+    takeLane: async (lease) => lanes.take(lease),
+    extendLane: async (lease, n) => lanes.extend(lease, n),
     insertRefund: async (refund) =>
       refunds.insert({ ...refund, id: nameOf(refund.id, 'refundId') }),
     endRefund: async (id, state, reason) => refunds.end(id, state, reason),
@@ -62,13 +74,6 @@ export async function openPayerStore({ file }: { readonly file: string }): Promi
     pins: async () => pins.list(),
     close: async () => db.close(),
   };
-}
-
-function blockSize(count: number): number {
-  if (!Number.isInteger(count) || count < 1 || count > MAX_NUMBER_BLOCK) {
-    throw new Fault('BYTES_LENGTH', { name: 'numbers', length: count });
-  }
-  return count;
 }
 
 function nameOf(id: string, name: string): string {
@@ -89,6 +94,7 @@ class PurchaseTable {
     return this.#db.transaction(() => {
       const stored = this.#find('id', purchase.id);
       if (stored !== undefined) return { kind: 'exists', purchase: stored };
+      if (purchase.session !== undefined) assertHere(this.#db, purchase.session);
       const { id, host, service, session, paymentHash, amountMsat, madeAtMs, record } = purchase;
       this.#db.run(
         `INSERT INTO purchase (id, host, service, state, session, payment_hash, amount_msat,
@@ -106,7 +112,7 @@ class PurchaseTable {
     });
   }
 
-  update({ id, version, ...change }: PurchaseChange): PurchaseUpdate {
+  update({ id, version, spend, ...change }: PurchaseChange): PurchaseUpdate {
     return this.#db.transaction((): PurchaseUpdate => {
       const before = this.#find('id', id);
       if (before === undefined) return { kind: 'unknown' };
@@ -114,15 +120,23 @@ class PurchaseTable {
       const after: Purchase = { ...before, ...change, version: version + 1 };
       if (!mayFollow(before.state, after.state)) return { kind: 'refused', purchase: before };
       const { state, session, paymentHash, amountMsat, record } = after;
+      if (change.state === 'paying' && session !== undefined) assertHere(this.#db, session);
+      for (const cap of spend?.caps ?? []) {
+        const spentMsat = this.#spentMsat(cap, id);
+        const over = cap.host === undefined || cap.host === after.host;
+        if (over && spentMsat + amountMsat > cap.limitMsat)
+          return { kind: 'capped', cap, spentMsat };
+      }
       this.#db.run(
         `UPDATE purchase SET state = ?, session = ?, payment_hash = ?, amount_msat = ?, record = ?,
-          version = ? WHERE id = ?`,
+          version = ?, paying_at_ms = ifnull(paying_at_ms, ?) WHERE id = ?`,
         state,
         session ?? null,
         paymentHash ?? null,
         amountMsat,
         record,
         after.version,
+        spend?.atMs ?? null,
         id,
       );
       return { kind: 'ok', purchase: after };
@@ -145,6 +159,14 @@ class PurchaseTable {
     return rows
       .map(purchaseOf)
       .filter((purchase) => states === undefined || states.includes(purchase.state));
+  }
+
+  /** What was paid or may have been, this purchase apart. */
+  #spentMsat({ sinceMs, host }: SpendCap, but: string): Msat {
+    const sql = `SELECT ifnull(sum(amount_msat), 0) FROM purchase
+      WHERE state IN ('paying', 'paid') AND ifnull(paying_at_ms, made_at_ms) >= ?1
+        AND (?2 IS NULL OR host = ?2) AND id <> ?3`;
+    return int(this.#db.value(sql, sinceMs, host ?? null, but)) as Msat;
   }
 
   #find(column: 'id' | 'session' | 'payment_hash', value: string): Purchase | undefined {

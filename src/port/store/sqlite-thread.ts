@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Fault, isFaultCode, type FaultDetail } from '../../base/fault/index.ts';
+import { moduleBeside } from '../../base/module/index.ts';
 import type { HostStoreFile } from './backup.ts';
 import type { HostStoreOptions } from './host-store.ts';
 import { packCommit, unpackResults } from './packed-images.ts';
@@ -41,12 +42,20 @@ export async function openHostThread(options: HostStoreOptions): Promise<HostSto
     gather: () => new Promise((resolve) => setImmediate(resolve)),
     commit: async (groups) =>
       unpackResults(groups, await thread.call('commitPacked', [packCommit(groups)])),
+    commitLanes: (images) => thread.call('commitLanes', [images]),
+    takeLanes: (lanes) => thread.call('takeLanes', [lanes]),
+    lanesOf: (session) => thread.call('lanesOf', [session]),
     session: (session) => thread.call('session', [session]),
     sessionBySetup: (setup) => thread.call('sessionBySetup', [setup]),
     sessionByPaymentHash: (paymentHash) => thread.call('sessionByPaymentHash', [paymentHash]),
     sessionsAfter: (position, limit) => thread.call('sessionsAfter', [position, limit]),
+    transfersAfter: (position, limit) => thread.call('transfersAfter', [position, limit]),
     startedSessions: () => thread.call('startedSessions', []),
     unpaidSessions: (nowMs) => thread.call('unpaidSessions', [nowMs]),
+    lapse: (lapse) => thread.call('lapse', [lapse]),
+    topUp: (session, id) => thread.call('topUp', [session, id]),
+    topUpByPaymentHash: (paymentHash) => thread.call('topUpByPaymentHash', [paymentHash]),
+    unpaidTopUps: (nowMs) => thread.call('unpaidTopUps', [nowMs]),
     refund: (paymentHash) => thread.call('refund', [paymentHash]),
     openRefunds: () => thread.call('openRefunds', []),
     refundTotals: (session) => thread.call('refundTotals', [session]),
@@ -57,6 +66,7 @@ export async function openHostThread(options: HostStoreOptions): Promise<HostSto
     account: (id) => thread.call('account', [id]),
     transfer: (id) => thread.call('transfer', [id]),
     walletCursor: () => thread.call('walletCursor', []),
+    openSessions: (nowMs) => thread.call('openSessions', [nowMs]),
     sheet: () => thread.call('sheet', []),
     audit: () => thread.call('audit', []),
     backup: (file) => thread.call('backup', [file]),
@@ -74,9 +84,7 @@ class StoreThread {
   #gone: Fault | undefined;
 
   constructor(options: HostStoreOptions) {
-    // The same extension as this file's own: it runs from sources and from what was built of them.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const module = new URL(`./sqlite-worker.${extension}`, import.meta.url);
+    const module = moduleBeside(import.meta.url, './sqlite-worker');
     this.#worker = new Worker(module, { workerData: options });
     this.ready = this.#expect(0);
     this.#worker.on('message', (reply: WorkerReply) => this.#answer(reply));
