@@ -2,8 +2,10 @@
  * The net port over undici: pooled connections, no global agent.
  * @module
  */
-import { Agent, errors, request as undiciRequest } from 'undici';
+import type { IncomingHttpHeaders } from 'node:http';
+import { Agent, errors, type Dispatcher } from 'undici';
 import { Fault } from '../../base/fault/index.ts';
+import { systemClock } from '../../base/time/index.ts';
 import { MAX_ANSWER_BYTES, MAX_CONNECTIONS } from './limits.ts';
 import type { Net, NetRequest, NetResponse } from './net.ts';
 
@@ -16,43 +18,106 @@ export function openNet(): Net {
   };
 }
 
-async function send(agent: Agent, request: NetRequest): Promise<NetResponse> {
-  const { method, url, headers, body, timeoutMs, signal } = request;
-  const deadline = AbortSignal.timeout(timeoutMs);
-  try {
-    const answer = await undiciRequest(url, {
-      dispatcher: agent,
-      method,
-      headers,
-      body: body ?? null,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-      signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-    });
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > MAX_ANSWER_BYTES) throw new Fault('HOST_MALFORMED', { where: 'answer size' });
-      chunks.push(chunk);
+/**
+ * By `dispatch`, with one handler for head and body: a stream, an iterator and two signals for each
+ * answer would take most of the time of a paid call.
+ */
+function send(agent: Agent, request: NetRequest): Promise<NetResponse> {
+  return new Promise<NetResponse>((resolve, reject) => {
+    const receiver = new Receiver(request, resolve, reject);
+    try {
+      const { origin, pathname, search } = new URL(request.url);
+      const { method, headers, body = null, timeoutMs } = request;
+      const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+      if (!receiver.ended)
+        agent.dispatch(
+          { origin, path: pathname + search, method, headers, body, ...limits },
+          receiver,
+        );
+    } catch (error) {
+      receiver.fail(error);
     }
-    return {
-      status: answer.statusCode,
-      headers: flat(answer.headers),
-      body: Buffer.concat(chunks),
-    };
-  } catch (error) {
-    throw faultOf(error);
+  });
+}
+
+/** Takes one answer. */
+class Receiver implements Dispatcher.DispatchHandler {
+  readonly #resolve: (answer: NetResponse) => void;
+  readonly #reject: (fault: Fault) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #stopTimer: () => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: Record<string, string> = {};
+  readonly #chunks: Uint8Array[] = [];
+  #size = 0;
+  ended = false;
+
+  constructor(
+    { timeoutMs, signal }: NetRequest,
+    resolve: (answer: NetResponse) => void,
+    reject: (fault: Fault) => void,
+  ) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#signal = signal;
+    this.#stopTimer = systemClock.timer(timeoutMs, this.#giveUp);
+    signal?.addEventListener('abort', this.#giveUp, { once: true });
+    if (signal?.aborted === true) this.#giveUp();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.ended) controller.abort(new errors.RequestAbortedError());
+  }
+
+  onResponseStart(_: unknown, status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = flat(headers);
+  }
+
+  onResponseData(_: unknown, chunk: Buffer): void {
+    this.#size += chunk.length;
+    if (this.#size <= MAX_ANSWER_BYTES) return void this.#chunks.push(chunk);
+    this.fail(new Fault('HOST_MALFORMED', { where: 'answer size' }));
+  }
+
+  onResponseEnd(): void {
+    if (!this.#end()) return;
+    const [first] = this.#chunks;
+    const body = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks);
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    this.fail(error);
+  }
+
+  /** There will be no answer. */
+  fail(error: unknown): void {
+    if (!this.#end()) return;
+    this.#reject(faultOf(error));
+    this.#controller?.abort(new errors.RequestAbortedError());
+  }
+
+  readonly #giveUp = (): void => this.fail(new errors.RequestAbortedError());
+
+  #end(): boolean {
+    if (this.ended) return false;
+    this.ended = true;
+    this.#stopTimer();
+    this.#signal?.removeEventListener('abort', this.#giveUp);
+    return true;
   }
 }
 
-function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.join(', ') : (value ?? ''),
-    ]),
-  );
+function flat(headers: IncomingHttpHeaders): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const name of Object.keys(headers)) {
+    const value = headers[name] ?? '';
+    all[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return all;
 }
 
 /**

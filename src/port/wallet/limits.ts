@@ -35,3 +35,10 @@ export const OPEN_CHANNEL_MS = 3_600_000;
 
 /** Characters of a peer's reason for a refusal; the rest is cut. */
 export const MAX_REASON_CHARS = 200;
+
+/**
+ * How long the process of an embedded node may take to answer; then it is ended and started again,
+ * and what it was asked is `WALLET_STOPPED`: a payment's outcome is unknown and is looked up. What
+ * waits for a peer or the chain may take longer, as long as the process answers at all.
+ */
+export const ANSWER_MS = 60_000;

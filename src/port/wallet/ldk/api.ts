@@ -76,6 +76,8 @@ export interface PaymentOrder {
 /** What the wallet asks of the process of its node. */
 export interface NodeMethods {
   start(options: StartOptions): Promise<Started>;
+  /** Answers: the process is alive. */
+  ping(): void;
   info(): NodeInfo;
   balance(): Promise<Balance>;
   createInvoice(request: InvoiceRequest): {

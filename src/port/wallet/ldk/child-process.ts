@@ -5,14 +5,15 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { Fault, isFault } from '../../../base/fault/index.ts';
+import { Fault, isFault, type FaultDetail } from '../../../base/fault/index.ts';
 import type { Log } from '../../../base/log/index.ts';
+import { moduleBeside } from '../../../base/module/index.ts';
 import type { Clock } from '../../../base/time/index.ts';
 import type { NodeMethods, StartOptions, Started, WalletMethods } from './api.ts';
 import { openRpc, type Message, type Rpc } from './rpc.ts';
+import { watchdog } from './watchdog.ts';
 
-/** The same folder and extension as this file: it runs as source and from a build. */
-const ENTRY = new URL(`./child${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const ENTRY = moduleBeside(import.meta.url, './child');
 const FIRST_BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 5000;
 const MAX_LAUNCHES = 8;
@@ -35,6 +36,8 @@ export interface NodeProcess {
   line(): Promise<Rpc<NodeMethods>>;
   /** Ends the process at once, as a power cut would; it is started again. */
   kill(): Promise<void>;
+  /** Stops the process without ending it: it answers nothing any more. */
+  freeze(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,6 +88,10 @@ class Keeper implements NodeProcess {
     await ended;
   }
 
+  async freeze(): Promise<void> {
+    (await this.#running).child.kill('SIGSTOP');
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -129,22 +136,33 @@ class Keeper implements NodeProcess {
   }
 }
 
-async function launch({ start, local, clock }: ChildOptions): Promise<Running> {
+async function launch({ start, local, clock, log }: ChildOptions): Promise<Running> {
   const child = fork(fileURLToPath(ENTRY), [], {
     serialization: 'advanced',
     execArgv: ['--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const ended = once(child, 'exit').then(() => undefined);
-  const rpc = openRpc<NodeMethods, WalletMethods>({
+  let unanswered: FaultDetail = {};
+  const watch = watchdog({
+    clock,
+    ping: () => rpc.call('ping'),
+    hung: (method) => {
+      unanswered = { unanswered: method };
+      log.error('wallet process does not answer; it is started again', unanswered);
+      child.kill('SIGKILL');
+    },
+  });
+  const rpc: Rpc<NodeMethods> = openRpc<NodeMethods, WalletMethods>({
     local,
     // The end of the process is told by its exit, not by a message that no longer reaches it.
     send: (message) => child.send(message, () => undefined),
     nowMs: () => clock.now(),
+    watch,
   });
   child.on('message', (message) => rpc.receive(message as Message));
   child.on('error', () => child.kill('SIGKILL'));
-  void ended.then(() => rpc.end(new Fault('WALLET_STOPPED')));
+  void ended.then(() => rpc.end(new Fault('WALLET_STOPPED', unanswered)));
   try {
     return { child, rpc, started: await rpc.call('start', start), ended };
   } catch (error) {

@@ -35,6 +35,7 @@ const notStarted = (): never => {
 const local: NodeMethods = {
   start,
   stop,
+  ping: () => undefined,
   info: notStarted,
   balance: notStarted,
   createInvoice: notStarted,

@@ -62,6 +62,8 @@ export interface LdkWallet extends NodeWallet {
   onRestart(restarted: () => void): () => void;
   /** For tests: ends the node's process as a power cut would. It starts again by itself. */
   kill(): Promise<void>;
+  /** For tests: the node's process hangs. After `ANSWER_MS` it is ended and starts again. */
+  freeze(): Promise<void>;
 }
 
 /**
@@ -218,6 +220,10 @@ class EmbeddedWallet implements LdkWallet {
 
   kill(): Promise<void> {
     return this.#node().kill();
+  }
+
+  freeze(): Promise<void> {
+    return this.#node().freeze();
   }
 
   async close(): Promise<void> {

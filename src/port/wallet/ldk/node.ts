@@ -43,7 +43,7 @@ const ALIAS_BYTES = 32;
 
 /** A running node. */
 export interface Node {
-  readonly methods: Omit<NodeMethods, 'start' | 'stop'>;
+  readonly methods: Omit<NodeMethods, 'start' | 'stop' | 'ping'>;
   readonly pump: Pump;
   readonly started: Started;
   stop(): void;

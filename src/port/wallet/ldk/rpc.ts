@@ -42,6 +42,8 @@ export interface RpcOptions<Local> {
   readonly local: Local;
   readonly send: (message: Message) => void;
   readonly nowMs: () => number;
+  /** Told of each call; the result is told of its end. */
+  readonly watch?: (method: string) => () => void;
   /** Called with each answer; sends it when what it says is durable. By default at once. */
   readonly release?: (send: () => void) => void;
 }
@@ -49,6 +51,7 @@ export interface RpcOptions<Local> {
 interface Waiting {
   readonly resolve: (value: never) => void;
   readonly reject: (fault: Fault) => void;
+  readonly ended: (() => void) | undefined;
 }
 
 /** Opens one end. */
@@ -63,13 +66,14 @@ export function openRpc<Remote extends Methods<Remote>, Local extends Methods<Lo
       new Promise((resolve, reject) => {
         if (ended) return reject(ended);
         const id = ++lastId;
-        waiting.set(id, { resolve, reject });
+        waiting.set(id, { resolve, reject, ended: options.watch?.(method) });
         options.send({ kind: 'call', id, method, args, nowMs: options.nowMs() });
       }),
     receive: (message) => {
       if (message.kind === 'call') return void answer(options, message);
       const call = waiting.get(message.id);
       waiting.delete(message.id);
+      call?.ended?.();
       if (message.kind === 'answer') return call?.resolve(message.value as never);
       call?.reject(faultOf(message.code, message.facts));
     },
@@ -77,7 +81,10 @@ export function openRpc<Remote extends Methods<Remote>, Local extends Methods<Lo
       ended = fault;
       const open = [...waiting.values()];
       waiting.clear();
-      for (const call of open) call.reject(fault);
+      for (const call of open) {
+        call.ended?.();
+        call.reject(fault);
+      }
     },
   };
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -46,6 +46,25 @@ test('payments and invoices keep their order; what was held is sent back', () =>
     ]);
     assert.deepEqual(list('SELECT payment_hash, cancel_height FROM hold'), [['c', 0n]]);
     assert.deepEqual(list('SELECT outpoint, funding FROM coin_lock'), [['x:0', null]]);
+    state.close();
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test('the database is for its owner alone, and so is what stands beside it', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tollcall-state-'));
+  try {
+    writeFileSync(join(dir, 'node.db'), '', { mode: 0o644 });
+    chmodSync(join(dir, 'node.db'), 0o644);
+    const state = openState(dir);
+    state.run("INSERT INTO meta VALUES ('a', 'b')");
+    state.commit();
+    const modes = readdirSync(dir).map((name) => [name, statSync(join(dir, name)).mode & 0o777]);
+    assert.deepEqual(modes, [
+      ['node.db', 0o600],
+      ['node.db-wal', 0o600],
+    ]);
     state.close();
   } finally {
     rmSync(dir, { recursive: true });

@@ -5,7 +5,7 @@
  * (see `pump.ts`), so what a peer, a chain or a caller has seen is never ahead of the disk.
  * @module
  */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { Fault } from '../../../base/fault/index.ts';
@@ -84,15 +84,21 @@ export function openState(dir: string): State {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const file = join(dir, 'node.db');
+    makePrivate(file);
     const database = new DatabaseSync(file, { readBigInts: true, timeout: 0 });
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;');
     database.exec('PRAGMA synchronous = FULL;');
     migrate(database);
-    chmodSync(file, 0o600);
     return stateOf(database);
   } catch (error) {
     throw openingFault(error);
   }
+}
+
+/** For its owner alone; SQLite gives the files beside it the mode of the first. */
+function makePrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+  for (const name of [file, `${file}-wal`]) if (existsSync(name)) chmodSync(name, 0o600);
 }
 
 function stateOf(database: DatabaseSync): State {
