@@ -14,6 +14,7 @@ import {
   type AnswerPlace,
   type CallRequest,
   type Effect,
+  type Judgement,
 } from '../pay/ledger/index.ts';
 import type { HostStore } from '../port/store/index.ts';
 import type { UnixMs } from '../base/time/index.ts';
@@ -41,7 +42,8 @@ export interface AdmitContext {
 interface Call {
   readonly hot: HotSession;
   readonly request: CallRequest;
-  readonly effect: Effect;
+  /** Undefined: its service is sold no more, so nothing runs. */
+  readonly effect: Effect | undefined;
 }
 
 /**
@@ -56,7 +58,9 @@ export function admitCall(
 ): Admission | Promise<Admission> {
   const { hot, request, effect } = call;
   const answer = placeOf(context, call);
-  const judged = judgeCall({ row: rowNow(hot), calls: hot.calls, request, effect, answer, nowMs });
+  const input = { row: rowNow(hot), calls: hot.calls, request, answer, nowMs };
+  const judged = judgeCall({ ...input, effect: effect ?? 'none' });
+  if (effect === undefined) assertNotRun(judged.kind);
   if (judged.kind === 'run') context.budget.check(hot.row.terms.payer, context.monotonicMs());
   forgetResolved(context, hot, judged.calls.done);
   hot.calls = judged.calls;
@@ -75,6 +79,12 @@ export function admitCall(
     case 'run':
       return running(context, call, judged.priceMsat);
   }
+}
+
+/** @throws Fault `SERVICE_UNKNOWN`, `CALL_RERUN_FAILED` for what would have to run */
+function assertNotRun(kind: Judgement['kind']): void {
+  if (kind === 'run') throw new Fault('SERVICE_UNKNOWN');
+  if (kind === 'rerun') throw new Fault('CALL_RERUN_FAILED', { reason: 'sold no more' });
 }
 
 function placeOf({ answers }: AdmitContext, { hot, request }: Call): AnswerPlace {
@@ -119,7 +129,8 @@ async function recovering(
   recover: Recover,
 ): Promise<Admission> {
   const { hot, request, effect } = call;
-  const { session, service } = hot.row.terms;
+  const { session } = hot.row.terms;
+  const { service = hot.row.terms.service } = request;
   const pending = begin(call);
   let priceMsat: Msat;
   let found: Recovered;
@@ -128,8 +139,8 @@ async function recovering(
     context.check();
     if (found === 'unknown') throw new Fault('CALL_OUTCOME_UNKNOWN', { n: request.n.toString() });
     if (entryOf(hot.calls, request.n) === undefined) throw new Fault('CALL_FORGOTTEN');
-    const input = { row: rowNow(hot), calls: hot.calls, request, effect, nowMs };
-    const judged = resumeCall({ ...input, answer: 'gone' });
+    const input = { row: rowNow(hot), calls: hot.calls, request, nowMs };
+    const judged = resumeCall({ ...input, effect: effect ?? 'once', answer: 'gone' });
     if (judged.kind === 'refused') throw new Fault(judged.code, { n: request.n.toString() });
     if (judged.kind !== 'run') throw new Error('invariant: it runs or is refused');
     hot.calls = judged.calls;

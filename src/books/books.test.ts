@@ -150,9 +150,11 @@ test('a payment counts once; too little is credit that the rest adds to', async 
   assert.equal((await desk.state()).paidMsat, 999n);
   assert.equal(desk.books.walletCursor(), 3n);
   assert.equal(await desk.receive(7n, '98'.repeat(32), 4n), 'unattributed');
+  assert.equal(await desk.receive(0n, '97'.repeat(32), 5n), 'unattributed');
+  assert.equal(desk.books.walletCursor(), 5n, 'a payment of nothing holds up none');
   assert.equal((await desk.books.sheet()).unattributedMsat, 7n);
   await desk.start();
-  assert.equal(desk.books.walletCursor(), 4n);
+  assert.equal(desk.books.walletCursor(), 5n);
   assert.equal(desk.books.unpaidCount(unixMs(1)), 1);
 });
 

@@ -6,6 +6,7 @@ import type { Fault } from '../base/fault/index.ts';
 import type { Msat } from '../base/money/index.ts';
 import type { UnixMs } from '../base/time/index.ts';
 import type {
+  Bought,
   CallRequest,
   Effect,
   Refund,
@@ -13,7 +14,10 @@ import type {
   SessionState,
   SessionTerms,
   Sheet,
+  TopUp,
 } from '../pay/ledger/index.ts';
+import type { LaneTerms } from '../pay/tick/index.ts';
+import type { Lanes } from './lanes.ts';
 import type { RefundTotals } from '../port/store/index.ts';
 import type { BooksLimits } from './limits.ts';
 import type { Order } from './unpaid.ts';
@@ -21,6 +25,8 @@ import type { Order } from './unpaid.ts';
 /** A session as the books know it. */
 export interface Session {
   readonly terms: SessionTerms;
+  /** What it has bought, with its top-ups. */
+  readonly bought: Bought;
   readonly state: SessionState;
 }
 
@@ -98,19 +104,36 @@ export type Received = 'credited' | 'exists' | 'unattributed';
 export interface Books {
   /** What the host has set. */
   readonly limits: BooksLimits;
+  /** Who pays with ticks. */
+  readonly lanes: Lanes;
   /**
    * From now on this is asked before a cut call is answered `CALL_OUTCOME_UNKNOWN`. What was done
    * is charged and answered, what was not done is run; each if the credit still pays for it.
    */
   recoverWith(recover: Recover): void;
   /** Opens a session durably; the same set-up message gets the session that it opened before. */
-  open(terms: SessionTerms): Promise<Session>;
+  open(terms: SessionTerms, lanes?: readonly LaneTerms[]): Promise<Session>;
+  /**
+   * Writes a top-up down, before its invoice goes out; the same id gets the one that was written
+   * before. Once its invoice is paid, the session has more calls, in the transaction that books the
+   * payment.
+   */
+  topUp(topUp: TopUp): Promise<TopUp>;
+  /** A top-up by the payer's id. */
+  topUpOf(session: string, id: string): Promise<TopUp | undefined>;
   /** A session by its id (hex). */
   session(session: string): Promise<Session | undefined>;
   /** A session that is in memory. Undefined says nothing: ask `session`. */
   sessionNow(session: string): HeldSession | undefined;
   /** A session by the hash of its set-up message (hex). */
   sessionBySetup(setup: string): Promise<Session | undefined>;
+  /**
+   * Forgets what orders that nobody paid take in the file, once their invoice has run out: first
+   * the reply, and of the oldest ones everything. Bring in what the wallet has received before.
+   */
+  forgetUnpaid(): Promise<void>;
+  /** Refuses when nothing can be booked. @throws Fault `HOST_BROKEN`, `HOST_STOPPING` */
+  assertOpen(): void;
   /** Unpaid sessions whose invoice can still be paid. */
   unpaidCount(nowMs: UnixMs): number;
   /**
@@ -124,11 +147,16 @@ export interface Books {
    * Admits a call, in order of precedence of refusals: SESSION_UNKNOWN, SESSION_UNPAID,
    * CALL_FORGOTTEN, CALL_WINDOW, CALL_CONFLICT, (repeats and reruns are admitted here, even after
    * expiry), CALL_OUTCOME_UNKNOWN, CALL_RERUNS, SESSION_EXPIRED, SESSION_EXHAUSTED, CALL_BUSY,
-   * CALL_BUDGET.
+   * CALL_BUDGET. Without an effect, as the service is sold no more, what was charged is answered
+   * again, and what would have to run is SERVICE_UNKNOWN or CALL_RERUN_FAILED.
    */
-  admit(session: string, call: CallRequest, effect: Effect): Promise<Admission>;
+  admit(session: string, call: CallRequest, effect: Effect | undefined): Promise<Admission>;
   /** `admit` without a promise where nothing is to be waited for; its faults are thrown at once. */
-  admitNow(session: string, call: CallRequest, effect: Effect): Admission | Promise<Admission>;
+  admitNow(
+    session: string,
+    call: CallRequest,
+    effect: Effect | undefined,
+  ): Admission | Promise<Admission>;
   /**
    * Sets a refund aside, durably; the same request gets the refund as it is now.
    * @throws Fault `REFUND_HASH_USED`, `SESSION_UNPAID`, `REFUND_DUST`, `REFUND_EXCEEDS`,

@@ -143,8 +143,13 @@ test('a refund is set aside with its fee, then leaves with what routing cost', a
   assert.equal((await desk.state()).creditMsat, 49_700n);
   const { refundedMsat, refundFeesMsat, refundingMsat } = await desk.books.sheet();
   assert.deepEqual([refundedMsat, refundFeesMsat, refundingMsat], [50_000n, 300n, 0n]);
-  const { lastAskedAtMs: _, ...totals } = await desk.books.refundTotals(hex(1, 16));
-  assert.deepEqual(totals, { refundedMsat: 50_000n, feesMsat: 300n });
+  const {
+    lastAskedAtMs: _,
+    lastPaidAtMs: _paid,
+    topUpUntilMs: _until,
+    ...totals
+  } = await desk.books.refundTotals(hex(1, 16));
+  assert.deepEqual(totals, { refundedMsat: 50_000n, feesMsat: 300n, count: 1 });
   await desk.close();
 });
 
@@ -195,6 +200,67 @@ test('refunds are refused in the order of precedence', async () => {
   assert.equal((await desk.books.openRefunds()).length, 2);
   await desk.books.refundEnded(hex(92, 32), { state: 'failed', reason: 'x' });
   assert.equal((await desk.books.refund(request(93, 1n, 3))).state, 'refunding');
+  await desk.close();
+});
+
+test('refunds that one payer holds back leave the places of others free', async () => {
+  const desk = await Desk.paid(3, { openRefundsPerPayer: 2 });
+  await desk.books.open(terms(4, { payer: hex(6, 32) }));
+  await desk.receive(4);
+  desk.nowMs += 60_000;
+  await desk.books.refund(request(91, 1n, 1));
+  const both = [request(92, 1n, 2), request(93, 1n, 3)].map((asked) => desk.books.refund(asked));
+  const [second, third] = await Promise.allSettled(both);
+  assert.equal(second?.status, 'fulfilled');
+  assert.ok(third?.status === 'rejected' && code('REFUND_BUSY')(third.reason));
+  await desk.start();
+  await assert.rejects(desk.books.refund(request(93, 1n, 3)), code('REFUND_BUSY'), 'after a start');
+  assert.equal((await desk.books.refund(request(94, 1n, 4))).state, 'refunding');
+  await desk.books.refundEnded(hex(91, 32), { state: 'failed', reason: 'x' });
+  assert.equal((await desk.books.refund(request(93, 1n, 3))).state, 'refunding');
+  await desk.close();
+});
+
+test('a top-up that was just paid is not refunded at once either', async () => {
+  const desk = await Desk.paid();
+  const more = { session: hex(1, 16), service: 'quotes', calls: 5, totalMsat: msat(50_000) };
+  const until = { payByMs: unixMs(desk.nowMs + 600_000), expiresAtMs: unixMs(START_MS + DAY_MS) };
+  const named = { id: hex(1, 16), paymentHash: hex(40, 32), reply: new Uint8Array(9) };
+  await desk.books.topUp({ ...more, ...until, ...named, paid: false });
+  await desk.receive(40, 50_000n);
+  assert.equal((await desk.state()).creditMsat, 150_000n);
+  await assert.rejects(desk.books.refund(request(9, 100_000n)), code('REFUND_EARLY'));
+  desk.nowMs += 60_000;
+  assert.equal((await desk.books.refund(request(9, 100_000n))).state, 'refunding');
+  await desk.close();
+});
+
+test('refunds without end are slowed down: the pause doubles from the fourth on', async () => {
+  const desk = await Desk.paid();
+  const MINUTE_MS = 60_000;
+  const pauses: number[] = [];
+  for (let i = 0; i < 16; i++) {
+    let pauseMs = 0;
+    for (;;) {
+      try {
+        await desk.books.refund(request(100 + i, 1n));
+        break;
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        assert.equal(error.code, 'REFUND_EARLY');
+        const waitMs = Number(error.facts['waitMs']);
+        desk.nowMs += waitMs;
+        pauseMs += waitMs;
+      }
+    }
+    pauses.push(pauseMs / MINUTE_MS);
+    await desk.books.refundEnded(hex(100 + i, 32), { state: 'failed', reason: 'x' });
+  }
+  assert.deepEqual(
+    pauses.slice(1),
+    [1, 1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024],
+  );
+  assert.equal((await desk.state()).creditMsat, 100_000n);
   await desk.close();
 });
 

@@ -115,6 +115,11 @@ export class HotSessions {
     this.#evict(session);
   }
 
+  /** It is in the store no more. */
+  drop(session: string): void {
+    this.#sessions.delete(session);
+  }
+
   /** All of them. */
   all(): Iterable<HotSession> {
     return this.#sessions.values();

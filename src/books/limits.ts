@@ -4,6 +4,7 @@
  */
 
 import { msat, type Msat } from '../base/money/index.ts';
+import type { Durability } from './durability.ts';
 
 /** What a host may set; each has a default. */
 export interface BooksLimits {
@@ -17,6 +18,13 @@ export interface BooksLimits {
    * a call with effect none is then run again, uncharged.
    */
   readonly answerBytes: number;
+  /**
+   * Lanes kept in memory, about 200 bytes each and what their calls in flight take. Beyond it some
+   * that were not used lately are dropped and taken from the store again when they are needed.
+   */
+  readonly hotLanes: number;
+  /** When answers of calls over lanes leave. */
+  readonly durability: Durability;
   /** Owed to one payer, open invoices included; a set-up beyond it is `SETUP_PREPAID`. */
   readonly maxPrepaidMsat: Msat;
   /** The same for all payers together: `SETUP_LIABILITY`. */
@@ -25,6 +33,15 @@ export interface BooksLimits {
   readonly refundAfterMs: number;
   /** Refunds under way at once; one more is `REFUND_BUSY`. A session has one. */
   readonly openRefunds: number;
+  /**
+   * The same for one payer's key: whoever holds a payment back keeps its place, for a day at most.
+   */
+  readonly openRefundsPerPayer: number;
+  /**
+   * Orders kept after their invoice ran out unpaid, about 700 bytes each: a payment that comes late
+   * is still credited. Beyond it the oldest are forgotten, and such a payment is unattributed.
+   */
+  readonly lapsedOrders: number;
   /** Released and repeated runs of one payer per `BUDGET_WINDOW_MS`; then `CALL_BUDGET`. */
   readonly budgetRuns: number;
   /** The time that they took, the same. */
@@ -32,23 +49,45 @@ export interface BooksLimits {
 }
 
 /**
- * 10,000 sessions (50 MB), 64 MiB of answers, 1,000,000 sat per payer, 1 BTC in all, a minute to
- * the next refund, 64 refunds, and in ten minutes 1,000 runs or as long as one run at a time can
- * take.
+ * 10,000 sessions (50 MB), 64 MiB of answers each of bundles and lanes, 100,000 lanes (20 MB),
+ * answers after their commit, 1,000,000 sat per payer, 1 BTC in all, a minute to the next refund,
+ * 64 refunds (4 of one payer), 50,000 orders that nobody paid (35 MB), and in ten minutes 1,000
+ * runs or as long as one run at a time can take.
  */
 export const BOOKS_LIMITS: BooksLimits = {
   hotSessions: 10_000,
   answerBytes: 64 * 2 ** 20,
+  hotLanes: 100_000,
+  durability: { kind: 'commit' },
   maxPrepaidMsat: msat(1_000_000_000n),
   maxLiabilityMsat: msat(100_000_000_000n),
   refundAfterMs: 60_000,
   openRefunds: 64,
+  openRefundsPerPayer: 4,
+  lapsedOrders: 50_000,
   budgetRuns: 1_000,
   budgetWorkMs: 600_000,
 };
 
 /** The time in which a full budget of released work drains. */
 export const BUDGET_WINDOW_MS = 600_000;
+/**
+ * From the end of an unpaid invoice until the reply to its order, 3 kB, goes: clocks differ. A
+ * repeat of the order is `SETUP_EXPIRED` then.
+ */
+export const REPLY_KEEP_MS = 60_000;
+/**
+ * From the end of an unpaid invoice until its order may be forgotten wholly. Wallets may allow
+ * for clocks and blocks, and take a payment a while after.
+ */
+export const ORDER_KEEP_MS = 4 * 3600 * 1000;
+/**
+ * Refunds of a session after which the pause before the next one doubles each time: a refund leaves
+ * a row of some kilobytes, also one that fails, and costs the payer nothing.
+ */
+export const FREE_REFUNDS = 3;
+/** The pause doubles so often at most: with a pause of a minute, to 17 hours. */
+export const MAX_REFUND_DOUBLINGS = 10;
 /** Payers whose budgets are remembered; beyond it the one used least recently is forgotten. */
 export const MAX_BUDGETS = 10_000;
 /** Sessions whose credit expires in one go. */
@@ -69,3 +108,6 @@ export const MAX_COMMIT_JOBS = 1000;
  * or two, for a repeat; each waiting one holds a place of the host.
  */
 export const MAX_JOINERS = 8;
+
+/** Calls that make a commit worth its price: it is not put off for more. */
+export const ENOUGH_CHARGES = 256;

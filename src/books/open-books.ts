@@ -3,7 +3,7 @@
  * @module
  */
 import { fromHex, u64Value } from '../base/bytes/index.ts';
-import { Fault, type FaultDetail } from '../base/fault/index.ts';
+import { Fault } from '../base/fault/index.ts';
 import { ZERO_MSAT } from '../base/money/index.ts';
 import type { Log } from '../base/log/index.ts';
 import { unixMs, type Clock, type UnixMs } from '../base/time/index.ts';
@@ -11,20 +11,18 @@ import {
   creditOf,
   recoverCalls,
   sessionAccount,
-  stateOf,
   withReserved,
   type CallRequest,
-  type CallsImage,
   type Effect,
   type Refund,
   type RefundEnd,
-  type SessionRow,
-  type SessionState,
   type SessionTerms,
   type Sheet,
+  type TopUp,
   type Transfer,
 } from '../pay/ledger/index.ts';
-import type { GroupRefusal, HostStore, RefundTotals } from '../port/store/index.ts';
+import type { LaneTerms } from '../pay/tick/index.ts';
+import type { GroupRefusal, GroupResult, HostStore, RefundTotals } from '../port/store/index.ts';
 import { admitCall, type AdmitContext } from './admit.ts';
 import { AnswerFifo } from './answers.ts';
 import type {
@@ -39,8 +37,19 @@ import type {
   Session,
 } from './books.ts';
 import { WorkBudget } from './budget.ts';
+import { findRoom } from './caps.ts';
+import { Held, seen, toSession, type Seen } from './held-session.ts';
 import { HotSessions, rowNow, unstoredMsat, type HotSession } from './hot-session.ts';
-import { BOOKS_LIMITS, MAX_EXPIRED, type BooksLimits } from './limits.ts';
+import { Incoming } from './incoming.ts';
+import {
+  BOOKS_LIMITS,
+  MAX_EXPIRED,
+  ORDER_KEEP_MS,
+  REPLY_KEEP_MS,
+  type BooksLimits,
+} from './limits.ts';
+import { withLanes } from './lane-state.ts';
+import { Lanes } from './lanes.ts';
 import { Refunds, type RefundContext } from './refunds.ts';
 import { UnpaidSessions, type Order } from './unpaid.ts';
 import { Writer } from './writer.ts';
@@ -74,7 +83,11 @@ export async function openBooks(options: BooksOptions): Promise<Books> {
     if (results.some(({ code }) => code !== 'ok')) throw new Fault('STORE_FAILED');
     log.warn('calls were cut by a crash; they are not charged', { count: started.length });
   }
-  const unpaid = new UnpaidSessions(await store.unpaidSessions(clock.now()));
+  const now = clock.now();
+  const unpaid = new UnpaidSessions([
+    ...(await store.unpaidSessions(now)),
+    ...(await store.unpaidTopUps(now)),
+  ]);
   const books = new HostBooks(options, {
     unpaid,
     cursor: await store.walletCursor(),
@@ -100,7 +113,6 @@ function owedOf({ creditMsat, reservedMsat, refundingMsat }: Sheet): bigint {
 class HostBooks implements Books {
   readonly #store: HostStore;
   readonly #clock: Clock;
-  readonly #log: Log;
   readonly #writer: Writer;
   readonly #hot: HotSessions;
   readonly #loading = new Map<string, Promise<boolean>>();
@@ -108,10 +120,13 @@ class HostBooks implements Books {
   readonly #admit: AdmitContext;
   readonly limits: BooksLimits;
   readonly #refunds: Refunds;
+  readonly lanes: Lanes;
+  readonly #incoming: Incoming;
   /** What sessions held when the books were opened; the writer counts from there. */
   readonly #openedOwedMsat: bigint;
-  #cursor: bigint;
   #latestMs = unixMs(0);
+  /** Orders whose invoice ran out before have no reply any more. */
+  #lapsedMs = unixMs(0);
   #closed = false;
 
   constructor(
@@ -124,9 +139,7 @@ class HostBooks implements Books {
     this.#openedOwedMsat = owedMsat;
     this.#store = store;
     this.#clock = clock;
-    this.#log = log;
     this.#unpaid = unpaid;
-    this.#cursor = cursor;
     this.#hot = new HotSessions(hotSessions);
     this.#writer = new Writer(store, (fault) => {
       log.error('a commit failed; all answers are withheld', {}, fault);
@@ -146,23 +159,48 @@ class HostBooks implements Books {
       now: () => this.#now(),
     };
     this.#refunds = new Refunds(context, refunds);
+    this.lanes = new Lanes({
+      store,
+      budget,
+      monotonicMs,
+      answerBytes,
+      durability: limits.durability,
+      hotLanes: limits.hotLanes,
+      check: () => this.#check(),
+      broken: () => writer.broken,
+      fail: (fault) => writer.fail(fault),
+      now: () => this.#now(),
+      session: (session) => this.session(session),
+      closeLanes: (session) => this.#closeLanes(session),
+    });
+    this.#incoming = new Incoming(
+      {
+        store,
+        writer,
+        unpaid,
+        log,
+        with: (session, use) => this.#with(session, use, () => undefined),
+        gone: (session) => this.#hot.drop(session),
+      },
+      cursor,
+    );
   }
 
   recoverWith(recover: Recover): void {
     this.#admit.recover = recover;
   }
 
-  async open(terms: SessionTerms): Promise<Session> {
+  async open(terms: SessionTerms, lanes: readonly LaneTerms[] = []): Promise<Session> {
     this.#check();
     const before = await this.sessionBySetup(terms.setup);
     if (before !== undefined) return before;
     this.#check();
     this.#unpaid.add(terms);
-    const { code } = await this.#writer.group({ open: terms });
+    const { code } = await this.#writer.group({ open: terms, lanes });
     if (code === 'ok') {
       // It may have been paid before it was here.
       await this.attribute(terms.paymentHash);
-      return this.#with(terms.session, toSession, invariantDeleted);
+      return this.#with(terms.session, toSession, invariantOpen);
     }
     this.#unpaid.delete(terms.session);
     const other = code === 'setup_exists' ? await this.sessionBySetup(terms.setup) : undefined;
@@ -170,8 +208,30 @@ class HostBooks implements Books {
     return other;
   }
 
+  async topUp(topUp: TopUp): Promise<TopUp> {
+    this.#check();
+    const { session, id, paymentHash } = topUp;
+    const { payer } = await this.#with(session, ({ row }) => row.terms, unknownSession);
+    this.#unpaid.add({ ...topUp, session: paymentHash, payer });
+    const { code } = await this.#writer.group({ topUp });
+    if (code === 'ok') {
+      await this.attribute(paymentHash);
+      return topUp;
+    }
+    this.#unpaid.delete(paymentHash);
+    const other = code === 'topup_exists' ? await this.#store.topUp(session, id) : undefined;
+    if (other === undefined) throw openFault(code);
+    return other;
+  }
+
+  async topUpOf(session: string, id: string): Promise<TopUp | undefined> {
+    this.#check();
+    return this.#store.topUp(session, id);
+  }
+
   async session(session: string): Promise<Session | undefined> {
-    return this.#with(session, toSession, () => undefined);
+    const found = await this.#with(session, toSession, () => undefined);
+    return found?.terms.lanes === undefined ? found : this.#withLanes(session);
   }
 
   sessionNow(session: string): HeldSession | undefined {
@@ -186,32 +246,56 @@ class HostBooks implements Books {
     return row && this.session(row.terms.session);
   }
 
+  async forgetUnpaid(): Promise<void> {
+    this.#check();
+    const nowMs = this.#now();
+    const beforeMs = unixMs(Math.max(0, nowMs - REPLY_KEEP_MS));
+    const lapse = {
+      fromMs: this.#lapsedMs,
+      beforeMs,
+      dropBeforeMs: unixMs(Math.max(0, nowMs - ORDER_KEEP_MS)),
+      keep: this.limits.lapsedOrders,
+    };
+    // Between commits: what a later one writes is checked against what is left.
+    const dropped = await this.#writer.between(() => this.#store.lapse(lapse));
+    this.#lapsedMs = beforeMs;
+    for (const session of dropped) this.#hot.drop(session);
+  }
+
+  assertOpen(): void {
+    this.#check();
+  }
+
   unpaidCount(nowMs: UnixMs): number {
     return this.#unpaid.count(nowMs);
   }
 
-  async received(payment: Payment): Promise<Received> {
-    this.#check();
-    const row = await this.#store.sessionByPaymentHash(payment.paymentHash);
-    this.#check();
-    if (row === undefined) {
-      const outcome = await this.#receive(payment, undefined);
-      // Its session may have been opened meanwhile.
-      return (await this.attribute(payment.paymentHash)) ? 'credited' : outcome;
-    }
-    // In memory first: its version changes with the payment.
-    return this.#with(row.terms.session, (hot) => this.#receive(payment, hot), invariantDeleted);
+  received(payment: Payment): Promise<Received> {
+    return this.#incoming.receive(payment);
+  }
+
+  /** Credits a payment to the session that it was for, if it was unattributed until now. */
+  attribute(paymentHash: string): Promise<boolean> {
+    return this.#incoming.attribute(paymentHash);
   }
 
   walletCursor(): bigint {
-    return this.#cursor;
+    return this.#incoming.cursor;
   }
 
-  async admit(session: string, request: CallRequest, effect: Effect): Promise<Admission> {
+  async admit(
+    session: string,
+    request: CallRequest,
+    effect: Effect | undefined,
+  ): Promise<Admission> {
     return this.admitNow(session, request, effect);
   }
 
-  admitNow(session: string, request: CallRequest, effect: Effect): Admission | Promise<Admission> {
+  admitNow(
+    session: string,
+    request: CallRequest,
+    effect: Effect | undefined,
+  ): Admission | Promise<Admission> {
     checkRequest(request);
     const admit = (hot: HotSession): Admission | Promise<Admission> =>
       admitCall(this.#admit, { hot, request, effect }, this.#now());
@@ -221,7 +305,13 @@ class HostBooks implements Books {
     return this.#with(session, admit, unknownSession);
   }
 
-  refund(request: RefundRequest): Promise<Refund> {
+  async refund(request: RefundRequest): Promise<Refund> {
+    const session = await this.session(request.session);
+    if (session?.terms.lanes !== undefined) {
+      // What lanes have spent is no credit: they are closed before anything is set aside.
+      await this.#refunds.check(request, session.state);
+      await this.#endLanes(request.session);
+    }
     this.#check();
     return this.#refunds.ask(request);
   }
@@ -246,38 +336,28 @@ class HostBooks implements Books {
     return this.#store.refundTotals(session);
   }
 
-  async room(order: Order): Promise<Room> {
+  room(order: Order): Promise<Room> {
     this.#check();
-    const { payer, totalMsat } = order;
-    const leave = this.#unpaid.order(order);
-    try {
-      // What is unpaid is counted before what is paid: what changes sides meanwhile counts twice.
-      const openMsat = this.#unpaid.totalMsat(this.#now(), payer);
-      const { maxPrepaidMsat, maxLiabilityMsat } = this.limits;
-      const prepaidMsat = openMsat + (await this.#store.prepaidMsat(payer));
-      if (totalMsat > ZERO_MSAT && prepaidMsat > maxPrepaidMsat) {
-        throw new Fault('SETUP_PREPAID', capFacts(prepaidMsat - totalMsat, maxPrepaidMsat));
-      }
-      const owedMsat = this.#openedOwedMsat + this.#writer.owedMsat;
-      if (
-        totalMsat > ZERO_MSAT &&
-        owedMsat + this.#unpaid.totalMsat(this.#now()) > maxLiabilityMsat
-      ) {
-        throw new Fault('SETUP_LIABILITY');
-      }
-      return { leave };
-    } catch (error) {
-      leave();
-      throw error;
-    }
+    return findRoom(order, {
+      unpaid: this.#unpaid,
+      limits: this.limits,
+      prepaidMsat: (payer) => this.#store.prepaidMsat(payer),
+      owedMsat: () => this.#openedOwedMsat + this.#writer.owedMsat - this.lanes.spentMsat,
+      now: () => this.#now(),
+    });
   }
 
   async expireCredit(beforeMs: UnixMs): Promise<number> {
     this.#check();
     const sessions = await this.#store.expiredSessions(beforeMs, MAX_EXPIRED);
-    const expired = sessions.map((session) =>
-      this.#with(session, (hot) => this.#expire(hot, beforeMs), invariantDeleted),
-    );
+    const expired = sessions.map(async (session) => {
+      if ((await this.session(session))?.terms.lanes !== undefined) await this.#endLanes(session);
+      return this.#with(
+        session,
+        (hot) => this.#expire(hot, beforeMs),
+        () => false,
+      );
+    });
     return (await Promise.all(expired)).filter(Boolean).length;
   }
 
@@ -294,39 +374,42 @@ class HostBooks implements Books {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.lanes.idle();
     await this.#writer.idle();
     this.#rejectPending(new Fault('HOST_STOPPING'));
     await this.#store.close();
   }
 
-  /** Credits a payment to the session that it was for, if it was unattributed until now. */
-  async attribute(paymentHash: string): Promise<boolean> {
-    const payment = await this.#store.transfer(paymentHash);
-    if (payment?.credit !== 'unattributed') return false;
-    const row = await this.#store.sessionByPaymentHash(paymentHash);
-    if (row === undefined) return false;
-    const { session } = row.terms;
-    const transfer: Transfer = {
-      ...payment,
-      id: `attribute:${paymentHash}`,
-      debit: 'unattributed',
-      credit: sessionAccount(session),
-      reason: 'attribute',
-    };
-    return this.#with(session, (hot) => this.#attribute(transfer, hot), invariantDeleted);
+  /** The account and the lanes as they were at one time. */
+  async #withLanes(session: string): Promise<Session> {
+    const look = (): Promise<Seen> => this.#with(session, seen, unknownSession);
+    for (;;) {
+      const { version } = await look();
+      const lanes = await this.lanes.statement(session);
+      const { found, version: now } = await look();
+      if (now === version) return { ...found, state: withLanes(found.state, lanes) };
+    }
   }
 
-  async #attribute(transfer: Transfer, hot: HotSession): Promise<boolean> {
-    const { code } = await this.#writer.group({ transfers: [transfer] }, hot);
-    if (stateOf(hot.row, hot.calls).paid) this.#unpaid.delete(hot.row.terms.session);
-    return code === 'ok';
+  async #endLanes(session: string): Promise<void> {
+    const lanes = await this.lanes.statement(session);
+    if (lanes.some(({ closed }) => !closed)) await this.lanes.close(session);
+  }
+
+  async #closeLanes(session: string): Promise<void> {
+    const atMs = this.#now();
+    const close = (hot: HotSession): Promise<GroupResult> =>
+      this.#writer.group({ closeLanes: { session, atMs } }, hot);
+    const { code } = await this.#with(session, close, unknownSession);
+    if (code !== 'ok') throw new Fault('HOST_BROKEN', { reason: code });
   }
 
   async #expire(hot: HotSession, beforeMs: UnixMs): Promise<boolean> {
-    const { session, expiresAtMs } = hot.row.terms;
+    const { session } = hot.row.terms;
+    const { expiresAtMs } = hot.row.bought ?? hot.row.terms;
     const amountMsat = creditOf(rowNow(hot), hot.calls);
-    if (hot.pins > 0 || this.#refunds.isOpen(session)) return false;
-    if (amountMsat === ZERO_MSAT || expiresAtMs >= beforeMs) return false;
+    const busy = hot.pins > 0 || this.#refunds.isOpen(session);
+    if (busy || amountMsat === ZERO_MSAT || expiresAtMs >= beforeMs) return false;
     const transfer: Transfer = {
       id: `expire:${session}:${hot.row.version}`,
       kind: 'posted',
@@ -338,28 +421,6 @@ class HostBooks implements Books {
     };
     const { code } = await this.#writer.group({ transfers: [transfer] }, hot, amountMsat);
     return code === 'ok';
-  }
-
-  async #receive(payment: Payment, hot: HotSession | undefined): Promise<Received> {
-    const { paymentHash, cursor } = payment;
-    const transfer = receipt(payment, hot);
-    const result = await this.#writer.group({ transfers: [transfer], cursor }, hot);
-    if (result.code === 'ok') {
-      this.#advance(cursor);
-      if (hot === undefined) return 'unattributed';
-      if (stateOf(hot.row, hot.calls).paid) this.#unpaid.delete(hot.row.terms.session);
-      return 'credited';
-    }
-    if (!result.code.startsWith('exists')) throw new Fault('MONEY_RANGE', { reason: result.code });
-    if (result.code === 'exists_with_different_amount') {
-      this.#log.error('a payment was reported twice with different amounts', {
-        paymentHash,
-        amountMsat: payment.receivedMsat,
-      });
-    }
-    await this.#writer.group({ cursor });
-    this.#advance(cursor);
-    return 'exists';
   }
 
   /**
@@ -392,10 +453,6 @@ class HostBooks implements Books {
     return reading;
   }
 
-  #advance(cursor: bigint): void {
-    if (cursor > this.#cursor) this.#cursor = cursor;
-  }
-
   /** The time; when the clock goes back, it stands still here: what has expired stays expired. */
   #now(): UnixMs {
     const now = this.#clock.now();
@@ -413,35 +470,7 @@ class HostBooks implements Books {
     for (const hot of this.#hot.all()) {
       for (const pending of hot.pending.values()) pending.reject(fault);
     }
-  }
-}
-
-function toSession(hot: HotSession): Session {
-  return { terms: hot.row.terms, state: stateOf(rowNow(hot), hot.calls) };
-}
-
-function capFacts(prepaidMsat: bigint, capMsat: bigint): FaultDetail {
-  return { prepaidMsat: `${prepaidMsat}`, capMsat: `${capMsat}` };
-}
-
-/** Rows and calls are never changed in place: what is held is what was true then. */
-class Held implements HeldSession {
-  readonly terms: SessionTerms;
-  readonly #row: SessionRow;
-  readonly #calls: CallsImage;
-
-  constructor(hot: HotSession) {
-    this.terms = hot.row.terms;
-    this.#row = rowNow(hot);
-    this.#calls = hot.calls;
-  }
-
-  get paid(): boolean {
-    return this.#row.counters.creditsPostedMsat >= this.terms.totalMsat;
-  }
-
-  get state(): SessionState {
-    return stateOf(this.#row, this.#calls);
+    this.lanes.reject(fault);
   }
 }
 
@@ -449,21 +478,8 @@ function unknownSession(): never {
   throw new Fault('SESSION_UNKNOWN');
 }
 
-function invariantDeleted(): never {
-  throw new Error('invariant: a session is never deleted');
-}
-
-/** Money that came in, named by its payment hash: it is booked once. */
-function receipt(payment: Payment, hot: HotSession | undefined): Transfer {
-  return {
-    id: payment.paymentHash,
-    kind: 'posted',
-    debit: 'received',
-    credit: hot === undefined ? 'unattributed' : sessionAccount(hot.row.terms.session),
-    amountMsat: payment.receivedMsat,
-    reason: 'receive',
-    atMs: payment.paidAtMs,
-  };
+function invariantOpen(): never {
+  throw new Error('invariant: a session that can be paid is kept');
 }
 
 const DIGEST = /^[0-9a-f]{32}$/;

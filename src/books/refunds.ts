@@ -15,11 +15,12 @@ import {
   stateOf,
   type Refund,
   type RefundEnd,
+  type SessionState,
 } from '../pay/ledger/index.ts';
 import type { HostStore } from '../port/store/index.ts';
 import type { RefundRequest } from './books.ts';
 import { rowNow, type HotSession } from './hot-session.ts';
-import type { BooksLimits } from './limits.ts';
+import { FREE_REFUNDS, MAX_REFUND_DOUBLINGS, type BooksLimits } from './limits.ts';
 import type { Writer } from './writer.ts';
 
 /** What refunds work with. */
@@ -32,17 +33,37 @@ export interface RefundContext {
   now(): UnixMs;
 }
 
+/** What a request for a refund is held against. */
+export type RefundState = Pick<SessionState, 'paid' | 'creditMsat'>;
+
+/** A refund that takes a place. */
+interface OpenRefund {
+  readonly session: string;
+  /** Undefined: it was open when the books were opened, and nobody has looked yet. */
+  payer: string | undefined;
+}
+
+/** Who asks, and how long it has to wait. */
+interface Asker {
+  readonly waitMs: number;
+  readonly payer: string | undefined;
+  /** More calls can still be paid for, at the price of now. */
+  readonly topUpOpen: boolean;
+}
+
 /** The refunds of a host. */
 export class Refunds {
   readonly #context: RefundContext;
   /** Asked for and not ended, by payment hash: the set of sessions and of places that are taken. */
-  readonly #open: Map<string, Pick<Refund, 'session'>>;
+  readonly #open: Map<string, OpenRefund>;
   /** What is being written for a hash: one thing at a time. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(context: RefundContext, open: readonly Refund[]) {
     this.#context = context;
-    this.#open = new Map(open.map((refund) => [refund.paymentHash, refund]));
+    this.#open = new Map(
+      open.map(({ paymentHash, session }) => [paymentHash, { session, payer: undefined }]),
+    );
   }
 
   /** Sets a refund aside; a repeat gets it as it is now. @throws Fault of `Books.refund` */
@@ -50,13 +71,19 @@ export class Refunds {
     return this.#inTurn(request.paymentHash, async () => {
       const before = await this.#context.store.refund(request.paymentHash);
       if (before !== undefined) return same(before, request);
-      const { session } = request;
-      const { lastAskedAtMs } = await this.#context.store.refundTotals(session);
-      const paidAtMs = await this.#paidAtMs(session);
-      // The distance: nobody has to wait for days because a clock was set back.
-      const sinceMs = Math.abs(this.#context.now() - Math.max(lastAskedAtMs, paidAtMs));
-      return this.#context.with(session, (hot) => this.#setAside(request, hot, sinceMs));
+      const asker = await this.#asker(request.session);
+      return this.#context.with(request.session, (hot) => this.#setAside(request, hot, asker));
     });
+  }
+
+  /**
+   * Looks at a request whose session has to be closed before it is asked.
+   * @throws Fault where it would be refused in a session that stands like this
+   */
+  async check(request: RefundRequest, state: RefundState): Promise<void> {
+    const before = await this.#context.store.refund(request.paymentHash);
+    if (before !== undefined) same(before, request);
+    else this.#assertAllowed(request, state, await this.#asker(request.session));
   }
 
   /** A refund has ended; a repeat changes nothing. */
@@ -77,23 +104,16 @@ export class Refunds {
     return [...this.#open.values()].some((refund) => refund.session === session);
   }
 
-  async #setAside(request: RefundRequest, hot: HotSession, sinceMs: number): Promise<Refund> {
-    const { limits, writer } = this.#context;
-    const { paymentHash, amountMsat, session } = request;
+  async #setAside(request: RefundRequest, hot: HotSession, asker: Asker): Promise<Refund> {
+    const { writer } = this.#context;
+    const { paymentHash, amountMsat } = request;
     const feeLimitMsat = refundFeeLimit(amountMsat);
     const asked = { ...request, feeLimitMsat, askedAtMs: this.#context.now() } as const;
     const refund: Refund = { ...asked, state: 'refunding', feeMsat: ZERO_MSAT };
-    if (!stateOf(hot.row, hot.calls).paid) throw new Fault('SESSION_UNPAID');
+    const { paid } = stateOf(hot.row, hot.calls);
     const creditMsat = creditOf(rowNow(hot), hot.calls);
-    const most = refundableMsat(creditMsat);
-    if (most === ZERO_MSAT) throw new Fault('REFUND_DUST', { creditMsat: `${creditMsat}` });
-    if (amountMsat > most) throw new Fault('REFUND_EXCEEDS', { refundableMsat: `${most}` });
-    const waitMs = limits.refundAfterMs - sinceMs;
-    if (waitMs > 0) throw new Fault('REFUND_EARLY', { waitMs });
-    if (this.isOpen(session) || this.#open.size >= limits.openRefunds) {
-      throw new Fault('REFUND_BUSY');
-    }
-    this.#open.set(paymentHash, refund);
+    this.#assertAllowed(request, { paid, creditMsat }, asker);
+    this.#open.set(paymentHash, { session: request.session, payer: asker.payer });
     const transfers = refundTransfers(refund);
     const { code } = await writer.group({ refund, transfers }, hot, setAsideMsat(refund));
     if (code === 'ok') return refund;
@@ -111,11 +131,34 @@ export class Refunds {
     if (code !== 'ok') throw new Fault('HOST_BROKEN', { reason: code });
   }
 
-  /** When the session was paid for; the payment's transfer is named by its hash. */
-  async #paidAtMs(session: string): Promise<number> {
-    const row = await this.#context.store.session(session);
-    const payment = row && (await this.#context.store.transfer(row.terms.paymentHash));
-    return payment?.atMs ?? 0;
+  #assertAllowed(request: RefundRequest, { paid, creditMsat }: RefundState, asker: Asker): void {
+    if (!paid) throw new Fault('SESSION_UNPAID');
+    const most = refundableMsat(creditMsat);
+    if (most === ZERO_MSAT) throw new Fault('REFUND_DUST', { creditMsat: `${creditMsat}` });
+    if (request.amountMsat > most) {
+      throw new Fault('REFUND_EXCEEDS', { refundableMsat: `${most}` });
+    }
+    const { waitMs, payer, topUpOpen } = asker;
+    if (waitMs > 0) throw new Fault('REFUND_EARLY', { waitMs });
+    const { openRefunds, openRefundsPerPayer } = this.#context.limits;
+    const mine = [...this.#open.values()].filter((one) => one.payer === payer).length;
+    const full = this.#open.size >= openRefunds || mine >= openRefundsPerPayer;
+    if (full || topUpOpen || this.isOpen(request.session)) throw new Fault('REFUND_BUSY');
+  }
+
+  async #asker(session: string): Promise<Asker> {
+    const { store, limits } = this.#context;
+    for (const one of this.#open.values()) one.payer ??= await this.#payerOf(one.session);
+    const { lastAskedAtMs, lastPaidAtMs, count, ...totals } = await store.refundTotals(session);
+    // The distance: nobody has to wait for days because a clock was set back.
+    const sinceMs = Math.abs(this.#context.now() - Math.max(lastAskedAtMs, lastPaidAtMs));
+    const waitMs = waitOf(count, limits) - sinceMs;
+    const topUpOpen = totals.topUpUntilMs > this.#context.now();
+    return { waitMs, topUpOpen, payer: await this.#payerOf(session) };
+  }
+
+  async #payerOf(session: string): Promise<string | undefined> {
+    return (await this.#context.store.session(session))?.terms.payer;
   }
 
   async #inTurn<T>(paymentHash: string, work: () => Promise<T>): Promise<T> {
@@ -132,6 +175,12 @@ export class Refunds {
       this.#turns.delete(paymentHash);
     }
   }
+}
+
+/** From the last refund of a session to the next one: each leaves a row, and many have no use. */
+function waitOf(refunds: number, { refundAfterMs }: BooksLimits): number {
+  const doublings = Math.min(Math.max(0, refunds - FREE_REFUNDS), MAX_REFUND_DOUBLINGS);
+  return refundAfterMs * 2 ** doublings;
 }
 
 /** The refund that stands under this hash, if it is the one that is asked for. */

@@ -1,6 +1,6 @@
 /**
- * Sessions whose invoice is not paid yet, and set-ups that are about to open one. Bounded by
- * whoever opens them: the host stops at a number.
+ * Sessions and top-ups whose invoice is not paid yet, and orders that are about to open one.
+ * Bounded by whoever opens them: the host stops at a number.
  * @module
  */
 import type { UnixMs } from '../base/time/index.ts';
@@ -21,8 +21,8 @@ export class UnpaidSessions {
   }
 
   /** Adds a new session, unless it costs nothing. */
-  add(terms: SessionTerms): void {
-    if (terms.totalMsat > ZERO_MSAT) this.#open.set(terms.session, terms);
+  add(unpaid: UnpaidSession): void {
+    if (unpaid.totalMsat > ZERO_MSAT) this.#open.set(unpaid.session, unpaid);
   }
 
   /** It is paid, or was not opened. */

@@ -43,6 +43,11 @@ export class Writer {
     return this.#broken;
   }
 
+  /** Breaks it from outside: another commit of the same store failed. */
+  fail(fault: Fault): void {
+    if (this.#broken === undefined) this.#break(fault, []);
+  }
+
   /** By how much all that sessions hold has changed since this writer began. */
   get owedMsat(): bigint {
     return this.#owedMsat;
@@ -142,17 +147,18 @@ export class Writer {
   #done(job: Job, result: GroupResult | undefined): void {
     if (result === undefined) throw new Fault('STORE_FAILED', { reason: 'a result is missing' });
     if (job.hot !== undefined) {
-      this.#update(job.hot, result);
+      // What lanes have spent was owed no more before it was in a transfer.
+      this.#update(job.hot, result, job.group.closeLanes === undefined);
       job.hot.asideMsat -= job.asideMsat;
     }
     job.resolve(result);
   }
 
   /** What was written is the row from now on: the next commit is made from it. */
-  #update(hot: HotSession, result: GroupResult): void {
+  #update(hot: HotSession, result: GroupResult, counts = true): void {
     hot.pins--;
     for (const { numbers } of result.code === 'ok' ? result.touched : []) {
-      this.#owedMsat += heldMsat(numbers) - heldMsat(hot.row);
+      if (counts) this.#owedMsat += heldMsat(numbers) - heldMsat(hot.row);
       hot.row = { ...hot.row, ...numbers };
     }
   }
