@@ -5,6 +5,7 @@ export {
   printError,
   printRequest,
   printResult,
+  rpcCode,
   salvageId,
   spliceResult,
   type RpcRequest,

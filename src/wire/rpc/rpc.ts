@@ -6,7 +6,7 @@
  * @module
  */
 import { concat, utf8 } from '../../base/bytes/index.ts';
-import { Fault, fromProblem, toProblem } from '../../base/fault/index.ts';
+import { Fault, fromProblem, toProblem, type FaultCode } from '../../base/fault/index.ts';
 import { jsonObject, type Json, type JsonObject } from '../../base/json/index.ts';
 
 /** A request that parsed. */
@@ -64,14 +64,18 @@ export function salvageId(value: Json): string | number | null {
   return typeof id === 'string' || typeof id === 'number' ? id : null;
 }
 
+/** The number of a fault in JSON-RPC; most share one, and `data.code` tells them apart. */
+export function rpcCode(code: FaultCode): number {
+  return CODES[code] ?? TOLL_FAULT;
+}
+
 /** An error response. */
 export function printError(id: string | number | null, fault: Fault): JsonObject {
   const problem = toProblem(fault);
-  const code = CODES[fault.code] ?? TOLL_FAULT;
   return {
     jsonrpc: '2.0',
     id,
-    error: { code, message: problem.title, data: { ...problem } as Json },
+    error: { code: rpcCode(fault.code), message: problem.title, data: { ...problem } as Json },
   };
 }
 

@@ -32,7 +32,10 @@ export interface CallCredential {
 /** The credential of one question. */
 export type AskCredential = Pick<CallCredential, 'session' | 'salt' | 'code'>;
 
-const SCHEME = /^toll +/i;
+/** The media type of an encrypted body. */
+export const ENCRYPTED_TYPE = 'application/vnd.tollcall.encrypted';
+
+const SCHEME = /^toll /i;
 const CALL_PREFIX = 'b1.';
 const ASK_PREFIX = 'a1.';
 const CALL_BYTES = 80;
@@ -78,9 +81,8 @@ export function parseAsk(text: string): AskCredential {
  * @throws Fault `CODE_MISSING` when there is none for us
  */
 export function fromAuthorization(header: string | undefined): string {
-  const scheme = header === undefined ? null : SCHEME.exec(header);
-  if (header === undefined || scheme === null) throw new Fault('CODE_MISSING');
-  return header.slice(scheme[0].length).trimEnd();
+  if (header === undefined || !SCHEME.test(header)) throw new Fault('CODE_MISSING');
+  return header.slice(header.indexOf(' ')).trim();
 }
 
 /** The `Authorization` header of a credential. */

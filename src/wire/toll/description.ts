@@ -4,9 +4,11 @@
  */
 import { z } from 'zod';
 import { parseMsat } from '../../base/money/index.ts';
-import type { BundlePrice } from '../../pay/price/index.ts';
+import type { BundlePrice, CallPrice, UnitPrice } from '../../pay/price/index.ts';
 import { Fault } from '../../base/fault/index.ts';
 import type { Json } from '../../base/json/index.ts';
+import { MAX_CERTIFICATES_TEXT } from '../../port/keys/index.ts';
+import { MAX_FORMER_KEYS, MAX_REVOKED_KEYS } from './limits.ts';
 
 /** A name of a service; it is part of an address. */
 export const SERVICE_NAME = /^[a-z][a-z0-9-]{0,63}$/;
@@ -32,14 +34,45 @@ const priceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('root'), unit_msat: amount, minimum_msat: amount }),
 ]);
 
+const rate = z.number().nonnegative().optional();
+/** What a call costs that is paid with ticks, in units; `quote`: the host says it for each call. */
+const ticksSchema = z.object({
+  kind: z.enum(['units', 'quote']),
+  unit_msat: amount,
+  per_call: rate,
+  per_input_byte: rate,
+  minimum_units: rate,
+});
+
 const serviceSchema = z.object({
   name: z.string().regex(SERVICE_NAME),
   description: z.string().refine(isDescriptionText),
   price: priceSchema,
+  /** Absent: it is not sold by ticks. */
+  ticks: ticksSchema.optional(),
   effect: z.enum(['none', 'once']),
   max_calls: z.number().int().positive(),
   input: z.unknown().optional(),
   output: z.unknown().optional(),
+});
+
+const fingerprint = z.string().regex(/^[0-9a-f]{64}$/);
+const moment = z.number().int().nonnegative();
+/** An RSA-4096 signature, base64url. */
+const signature = z.string().regex(/^[\w-]{683}$/);
+
+/** A key that the host had before: what it and the next one say of each other (docs/keys.md). */
+const formerKeySchema = z.strictObject({
+  /** SPKI in PEM. */
+  host_key: z.string().max(2000),
+  number: z.number().int().positive(),
+  at_ms: moment,
+  /** Set-ups for it are opened before this moment. */
+  until_ms: moment,
+  /** By this key: the next one follows it. */
+  signature,
+  /** By the next key: it follows this one. */
+  countersignature: signature,
 });
 
 const descriptionSchema = z.object({
@@ -48,7 +81,13 @@ const descriptionSchema = z.object({
   /** The host's RSA public key (SPKI, PEM). */
   host_key: z.string().max(2000),
   /** SHA-256 of that key in DER, hex. */
-  host_key_fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
+  host_key_fingerprint: fingerprint,
+  /** Oldest first; each is followed by the next one, the last by `host_key`. */
+  former_keys: z.array(formerKeySchema).max(MAX_FORMER_KEYS).optional(),
+  /** Fingerprints of former keys that were declared stolen. */
+  revoked_keys: z.array(fingerprint).max(MAX_REVOKED_KEYS).optional(),
+  /** The chain from this key's certificate up to a CA, in PEM. */
+  host_certificates: z.string().max(MAX_CERTIFICATES_TEXT).optional(),
   /** What becomes of what was paid and is not used. */
   credit: z
     .object({
@@ -68,6 +107,10 @@ const descriptionSchema = z.object({
 export type Description = z.infer<typeof descriptionSchema>;
 /** A price as it is published. */
 export type PriceDescription = z.infer<typeof priceSchema>;
+/** A key that the host had before, as it is published. */
+export type FormerKeyDescription = z.infer<typeof formerKeySchema>;
+/** What a call costs that is paid with ticks, as it is published. */
+export type TicksDescription = z.infer<typeof ticksSchema>;
 /** The description of one service. */
 export type ServiceDescription = z.infer<typeof serviceSchema>;
 
@@ -110,4 +153,29 @@ export function priceFromJson(price: PriceDescription): BundlePrice {
         minimumMsat: parseMsat(price.minimum_msat),
       };
   }
+}
+
+/** The price of a call that is paid with ticks, ready to be published. */
+export function ticksToJson(price: CallPrice): TicksDescription {
+  const { kind, unitMsat, minimumUnits } = price;
+  return {
+    kind,
+    unit_msat: `${unitMsat}`,
+    ...(price.kind === 'units'
+      ? { per_call: price.perCall, per_input_byte: price.perInputByte }
+      : {}),
+    minimum_units: minimumUnits,
+  };
+}
+
+/** Reads it; undefined when only the host can say what a call costs. @throws Fault `MONEY_RANGE` */
+export function ticksFromJson(ticks: TicksDescription): UnitPrice | undefined {
+  if (ticks.kind === 'quote') return undefined;
+  return {
+    kind: 'units',
+    unitMsat: parseMsat(ticks.unit_msat),
+    perCall: ticks.per_call ?? 0,
+    perInputByte: ticks.per_input_byte ?? 0,
+    minimumUnits: ticks.minimum_units ?? 0,
+  };
 }

@@ -8,6 +8,7 @@ export {
   type CallBalance,
 } from './balance.ts';
 export {
+  ENCRYPTED_TYPE,
   fromAuthorization,
   parseAsk,
   parseCall,
@@ -17,6 +18,7 @@ export {
   type AskCredential,
   type CallCredential,
 } from './credential.ts';
+export { MAX_FORMER_KEYS, MAX_REVOKED_KEYS } from './limits.ts';
 export {
   DESCRIPTION_PATH,
   SERVICE_NAME,
@@ -24,7 +26,12 @@ export {
   parseDescription,
   priceFromJson,
   priceToJson,
+  ticksFromJson,
+  ticksToJson,
   type Description,
+  type FormerKeyDescription,
   type PriceDescription,
   type ServiceDescription,
+  type TicksDescription,
 } from './description.ts';
+export { isTick, parseTick, printTick, type TickCredential } from './tick.ts';
