@@ -2,70 +2,93 @@
  * One paid call: check its code, admit it to the books, run the service, charge, answer.
  * @module
  */
-import { sameSecret, utf8 } from '../base/bytes/index.ts';
+import { fromHex, sameSecret, toHex } from '../base/bytes/index.ts';
 import { Fault, asFault } from '../base/fault/index.ts';
-import { MAX_JSON_DEPTH, parseJson, type Json } from '../base/json/index.ts';
+import type { Json } from '../base/json/index.ts';
 import type { Log } from '../base/log/index.ts';
-import { ZERO_MSAT } from '../base/money/index.ts';
+import { ZERO_MSAT, type Msat } from '../base/money/index.ts';
 import type { Clock } from '../base/time/index.ts';
 import type { Admission, Answer, Books, HeldSession, Session } from '../books/index.ts';
-import { CallCodes, requestDigest, requestHashHex } from '../pay/bundle/index.ts';
-import { parseCall, type CallBalance, type CallCredential } from '../wire/toll/index.ts';
-import { CALL_TIMEOUT_MS, MAX_ANSWER_BYTES, MAX_RUNNING_CALLS } from './limits.ts';
+import { CallCodes, requestDigest, requestHashHex, encryptedHash } from '../pay/bundle/index.ts';
+import { sells, type SessionState } from '../pay/ledger/index.ts';
+import type { HostKeys } from '../port/keys/index.ts';
+import { isTick, parseCall, type CallBalance, type CallCredential } from '../wire/toll/index.ts';
+import type { Call, CallAnswer } from './call.ts';
+import { boundFingerprint } from './identities.ts';
+import { LaneCounter } from './lane-counter.ts';
+import type { HostLimits } from './limits.ts';
+import { outcomeOf, type CallMeter, type Outcome } from './meter.ts';
 import type { PaymentWatch } from './payments.ts';
-import { RunningCall } from './running-call.ts';
-import type { Maybe, Service } from './service.ts';
-
-/** A call as it comes out of its envelope. */
-export interface Call {
-  /** The text of the credential. */
-  readonly credential: string;
-  readonly service: string;
-  readonly input: Json;
-}
-
-/** What goes back into the envelope. */
-export interface CallAnswer {
-  /** UTF-8 of a JSON text: the same bytes for each repeat. */
-  readonly body: Uint8Array;
-  readonly balance: CallBalance;
-}
+import { Runs, type Ran } from './runs.ts';
+import type { Service } from './service.ts';
 
 /** What the counter works with. */
 export interface CounterParts {
-  readonly fingerprint: string;
+  readonly keys: HostKeys;
   readonly books: Books;
   readonly payments: PaymentWatch;
   readonly services: ReadonlyMap<string, Service>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly limits: HostLimits;
+  /** Told of each call; absent where nobody looks. */
+  readonly meter: CallMeter | undefined;
 }
 
 /** Where calls are served. */
 export class Counter {
   readonly #parts: CounterParts;
-  readonly #stopping = new AbortController();
-  /** Calls whose handler takes its time: they can be cut. */
-  readonly #waiting = new Set<RunningCall>();
+  readonly #runs: Runs;
+  readonly #lanes: LaneCounter;
   /** By the terms of a session: they live as long as it stays in memory. */
   readonly #codes = new WeakMap<Session['terms'], CallCodes>();
   #running = 0;
-  /** Handlers that still run although their call has ended. */
-  #overdue = 0;
   readonly #idle: (() => void)[] = [];
   #closed = false;
 
   constructor(parts: CounterParts) {
     this.#parts = parts;
+    this.#runs = new Runs(parts);
+    this.#lanes = new LaneCounter(parts, this.#runs);
   }
 
   /**
    * Serves one call.
    * @throws Fault the refusal, or what became of the call
    */
-  async serve(call: Call): Promise<CallAnswer> {
+  serve(call: Call): Promise<CallAnswer> {
+    const { meter } = this.#parts;
+    return meter === undefined ? this.#take(call) : this.#metered(call, meter);
+  }
+
+  async #metered(call: Call, meter: CallMeter): Promise<CallAnswer> {
+    const { clock } = this.#parts;
+    const startMs = clock.monotonicMs();
+    const count = (outcome: Outcome): void =>
+      meter.count(call.service, outcome, clock.monotonicMs() - startMs);
+    try {
+      const answer = await this.#take(call);
+      count(answer.balance.chargedMsat > 0n ? 'charged' : 'uncharged');
+      return answer;
+    } catch (error) {
+      count(outcomeOf(asFault(error).code));
+      throw error;
+    }
+  }
+
+  /** Calls under way, and handlers that go on after their call was cut. */
+  get running(): number {
+    return this.#running + this.#runs.overdue;
+  }
+
+  /** It takes no more calls. */
+  get stopping(): boolean {
+    return this.#closed;
+  }
+
+  async #take(call: Call): Promise<CallAnswer> {
     if (this.#closed) throw new Fault('HOST_STOPPING');
-    if (this.#running + this.#overdue >= MAX_RUNNING_CALLS) throw new Fault('CALL_BUSY');
+    if (this.running >= this.#parts.limits.runningCalls) throw new Fault('CALL_BUSY');
     this.#running++;
     try {
       return await this.#serve(call);
@@ -82,48 +105,92 @@ export class Counter {
     if (this.#running === 0) return;
     const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
     const cancel = this.#parts.clock.timer(graceMs, () => {
-      const fault = new Fault('HOST_STOPPING');
-      this.#stopping.abort(fault);
-      for (const running of this.#waiting) running.cut(fault);
+      this.#runs.cut(new Fault('HOST_STOPPING'));
     });
     await idle;
     cancel();
   }
 
+  #serve(call: Call): Promise<CallAnswer> {
+    const service = this.#parts.services.get(call.service);
+    if (isTick(call.credential)) return this.#lanes.serve(call, service);
+    return service ? this.#bundle(call, service) : this.#repeat(call);
+  }
+
   /** Nothing is awaited that is there already: a turn of the queue costs as much as a hash. */
-  async #serve(call: Call): Promise<CallAnswer> {
-    const { books, services } = this.#parts;
-    const service = services.get(call.service);
-    if (!service) throw new Fault('SERVICE_UNKNOWN', { service: call.service.slice(0, 64) });
+  async #bundle(call: Call, service: Service): Promise<CallAnswer> {
+    const { books } = this.#parts;
     const credential = parseCall(call.credential);
     const id = credential.session;
     const session = books.sessionNow(id) ?? (await books.session(id));
     if (!session) throw new Fault('SESSION_UNKNOWN');
     const hash = requestHashHex(call.service, call.input);
-    this.#authenticate(session, credential, hash);
+    this.#authenticate(session, credential, boundHash(call, hash));
     // The payer may be faster than the wallet's wake-up.
     if (!isPaid(session)) await this.#parts.payments.refresh().catch(() => undefined);
-    if (session.terms.service !== service.name) {
+    if (!sells(session.terms, service.name)) {
       throw new Fault('CODE_INVALID', { sold: session.terms.service });
     }
     const { n, done } = credential;
-    const request = { n, done, digest: requestDigest(hash) };
+    const request = { n, done, digest: requestDigest(hash), service: service.name };
     let admission = books.admitNow(id, request, service.effect);
     if (admission instanceof Promise) admission = await admission;
     const { body, chargedMsat } = await this.#finish(admission, service, call.input, credential);
     const { state } = books.sessionNow(id) ?? (await books.session(id)) ?? session;
-    const { creditMsat, callsLeft } = state;
-    return { body, balance: { chargedMsat, creditMsat, callsLeft } };
+    return { body, balance: balanceOf(state, service.name, chargedMsat) };
+  }
+
+  /**
+   * What an encrypted call is opened with.
+   * @throws Fault `SERVICE_UNKNOWN`, `CODE_MALFORMED`, `SESSION_UNKNOWN`
+   */
+  async callKey({ credential, service }: Pick<Call, 'credential' | 'service'>): Promise<{
+    readonly codeKey: Uint8Array;
+    readonly salt: Uint8Array;
+  }> {
+    const { books, services } = this.#parts;
+    const { session: id, salt } = parseCall(credential);
+    const session = books.sessionNow(id) ?? (await books.session(id));
+    if (!session) {
+      throw services.has(service)
+        ? new Fault('SESSION_UNKNOWN')
+        : new Fault('SERVICE_UNKNOWN', { service: service.slice(0, 64) });
+    }
+    return { codeKey: session.terms.codeKey, salt };
+  }
+
+  /**
+   * A call of a service that is sold no more: only what was charged before is answered, again.
+   * @throws Fault `SERVICE_UNKNOWN` also for everything that cannot be such a call
+   */
+  async #repeat(call: Call): Promise<CallAnswer> {
+    const { books } = this.#parts;
+    const unknown = new Fault('SERVICE_UNKNOWN', { service: call.service.slice(0, 64) });
+    const credential = readCall(call.credential);
+    const session = credential && (await books.session(credential.session));
+    if (credential === undefined || session === undefined || !sells(session.terms, call.service)) {
+      throw unknown;
+    }
+    const hash = requestHashHex(call.service, call.input);
+    this.#authenticate(session, credential, boundHash(call, hash));
+    const { n, done } = credential;
+    const request = { n, done, digest: requestDigest(hash), service: call.service };
+    const admission = await books.admit(credential.session, request, undefined);
+    if (admission.kind !== 'repeat')
+      throw new Error('invariant: what is sold no more does not run');
+    const { body, chargedMsat } = await uncharged(admission.answer);
+    return { body, balance: balanceOf(session.state, call.service, chargedMsat) };
   }
 
   /** @throws Fault `CODE_INVALID` unless the code is made with the session's key */
   #authenticate({ terms }: Session, credential: CallCredential, hash: string): void {
-    let codes = this.#codes.get(terms);
-    if (codes === undefined) {
-      codes = new CallCodes(terms.codeKey, this.#parts.fingerprint, terms.session);
-      this.#codes.set(terms, codes);
-    }
-    if (!sameSecret(codes.code(credential, hash), credential.code)) throw new Fault('CODE_INVALID');
+    const known = this.#codes.get(terms);
+    if (known && sameSecret(known.code(credential, hash), credential.code)) return;
+    const codes = (host: string): CallCodes => new CallCodes(terms.codeKey, host, terms.session);
+    const host = boundFingerprint(this.#parts.keys, credential.code, (fingerprint) =>
+      codes(fingerprint).code(credential, hash),
+    );
+    this.#codes.set(terms, codes(host));
   }
 
   #finish(
@@ -136,9 +203,9 @@ export class Counter {
       case 'repeat':
         return uncharged(admission.answer);
       case 'rerun':
-        return this.#rerun(admission, this.#run(service, input, credential));
+        return this.#rerun(admission, this.#runs.run(service, input, credential));
       case 'run':
-        return this.#charge(admission, this.#run(service, input, credential));
+        return this.#charge(admission, this.#runs.run(service, input, credential));
     }
   }
 
@@ -158,65 +225,27 @@ export class Counter {
     admission.failed(fault);
     throw fault;
   }
+}
 
-  /**
-   * Checks the input and runs the handler: its result as bytes, or a fault of the service; never
-   * later than its time limit. What was charged before is answered without looking at it again.
-   */
-  #run(service: Service, input: Json, credential: CallCredential): Ran {
-    const { session, n } = credential;
-    const running = new RunningCall(session, n, this.#stopping.signal);
-    try {
-      const { accept, run } = service.steps;
-      const accepted = accept(input);
-      const result =
-        accepted instanceof Promise
-          ? accepted.then((value) => run(value, running.context))
-          : run(accepted, running.context);
-      if (result instanceof Promise) return this.#wait(running, service, result);
-      // A call that the host has cut is not charged, whatever came of it.
-      running.check();
-      return encode(result);
-    } catch (error) {
-      return this.#failed(service, running, error);
-    }
-  }
+/** What the code of a call is made over, from the hash of its request. */
+function boundHash({ encrypted }: Call, hash: string): string {
+  return encrypted ? toHex(encryptedHash(fromHex(hash, 'requestHash'))) : hash;
+}
 
-  async #wait(running: RunningCall, service: Service, result: Promise<Json>): Promise<Ended> {
-    const timeoutMs = service.timeoutMs ?? CALL_TIMEOUT_MS;
-    const cancel = this.#parts.clock.timer(timeoutMs, () => {
-      running.cut(new Fault('SERVICE_TIMEOUT'));
-    });
-    this.#waiting.add(running);
-    let returned = false;
-    const gone = (): void => {
-      if (this.#waiting.has(running)) returned = true;
-      else this.#overdue--;
-    };
-    result.then(gone, gone);
-    try {
-      return encode(await running.race(result));
-    } catch (error) {
-      return this.#failed(service, running, error);
-    } finally {
-      this.#waiting.delete(running);
-      // A handler that goes on after its call was cut keeps its place until it ends.
-      if (!returned) this.#overdue++;
-      cancel();
-    }
-  }
-
-  #failed(service: Service, { session, n }: RunningCall, error: unknown): Ended {
-    const fault = asFault(error, 'SERVICE_FAILED');
-    const facts = { service: service.name, session, n, code: fault.code };
-    this.#parts.log.warn('call failed', facts, error);
-    return { fault };
+function readCall(text: string): CallCredential | undefined {
+  try {
+    return parseCall(text);
+  } catch {
+    return undefined;
   }
 }
 
-/** How a handler ended: its answer, or a fault of the service. */
-type Ended = Uint8Array | { readonly fault: Fault };
-type Ran = Maybe<Ended>;
+/** Of several services, the calls left are those of the one that was called. */
+function balanceOf(state: SessionState, service: string, chargedMsat: Msat): CallBalance {
+  const { creditMsat, lines } = state;
+  const callsLeft = lines?.find((line) => line.service === service)?.callsLeft ?? state.callsLeft;
+  return { chargedMsat, creditMsat, callsLeft };
+}
 
 function isPaid(session: Session | HeldSession): boolean {
   return 'paid' in session ? session.paid : session.state.paid;
@@ -224,29 +253,4 @@ function isPaid(session: Session | HeldSession): boolean {
 
 async function uncharged(answer: Promise<Answer>): Promise<Answer> {
   return { body: (await answer).body, chargedMsat: ZERO_MSAT };
-}
-
-function encode(result: Json): Uint8Array {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(result);
-  } catch (error) {
-    throw new Fault('SERVICE_FAILED', { reason: 'the result is not JSON' }, error);
-  }
-  text ??= 'null';
-  // Only text that can be parsed again under the same rules may be charged: long ones can be too
-  // deep, and half a character is written as an escape.
-  if (text.length > 2 * MAX_JSON_DEPTH || text.includes('\\ud')) assertReadable(text);
-  const body = utf8(text);
-  if (body.length > MAX_ANSWER_BYTES)
-    throw new Fault('SERVICE_FAILED', { reason: 'answer too large' });
-  return body;
-}
-
-function assertReadable(text: string): void {
-  try {
-    parseJson(text);
-  } catch (error) {
-    throw new Fault('SERVICE_FAILED', { reason: 'the result is not JSON' }, error);
-  }
 }

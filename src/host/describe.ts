@@ -5,7 +5,8 @@
 import type { Network } from '../bitcoin/bolt/index.ts';
 import type { Books } from '../books/index.ts';
 import type { HostKeys } from '../port/keys/index.ts';
-import { priceToJson, type Description } from '../wire/toll/index.ts';
+import { priceToJson, ticksToJson, type Description } from '../wire/toll/index.ts';
+import { describeKeys } from './identities.ts';
 import type { Service } from './service.ts';
 
 /** What a description is made of. */
@@ -23,21 +24,21 @@ export function describeHost(network: Network, parts: DescribedParts): Descripti
   return {
     protocol: 'tollcall-1',
     network,
-    host_key: keys.publicPem,
-    host_key_fingerprint: keys.fingerprint,
+    ...describeKeys(keys),
     credit: {
       max_prepaid_msat: `${maxPrepaidMsat}`,
       max_liability_msat: `${maxLiabilityMsat}`,
       refund_after_ms: refundAfterMs,
       ...(creditKeepDays === undefined ? {} : { keep_days: creditKeepDays }),
     },
-    services: services.map(({ name, description, price, effect, maxCalls, jsonSchema }) => ({
-      name,
-      description,
-      price: priceToJson(price),
-      effect,
-      max_calls: maxCalls,
-      ...jsonSchema,
+    services: services.map((service) => ({
+      name: service.name,
+      description: service.description,
+      price: priceToJson(service.price),
+      ...(service.ticks === undefined ? {} : { ticks: ticksToJson(service.ticks.price) }),
+      effect: service.effect,
+      max_calls: service.maxCalls,
+      ...service.jsonSchema,
     })),
   };
 }

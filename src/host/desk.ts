@@ -2,16 +2,17 @@
  * Questions about a session: where it stands, and its receipt. They cost nothing.
  * @module
  */
-import { sameSecret } from '../base/bytes/index.ts';
+import { toBase64url } from '../base/bytes/index.ts';
 import { Fault } from '../base/fault/index.ts';
-import type { Json } from '../base/json/index.ts';
-import { formatTime, type Clock } from '../base/time/index.ts';
-import type { Books, Session } from '../books/index.ts';
+import type { Json, JsonObject } from '../base/json/index.ts';
+import { formatTime, type Clock, type UnixMs } from '../base/time/index.ts';
+import type { Books, LaneStatement, Session } from '../books/index.ts';
 import { askCode, printReceipt, type Question } from '../pay/bundle/index.ts';
 import { refundableMsat } from '../pay/ledger/index.ts';
-import type { HostKeys } from '../port/keys/index.ts';
+import type { HostIdentity, HostKeys } from '../port/keys/index.ts';
 import type { RefundTotals } from '../port/store/index.ts';
 import { parseAsk } from '../wire/toll/index.ts';
+import { boundFingerprint, receiptIdentity } from './identities.ts';
 import type { PaymentWatch } from './payments.ts';
 
 /** What the questions are answered from. */
@@ -34,24 +35,28 @@ export async function answerQuestion(
   const { session: id, salt, code } = parseAsk(credential);
   const session = await parts.books.session(id);
   if (!session) throw new Fault('SESSION_UNKNOWN');
-  const fields = { host: parts.keys.fingerprint, session: id, salt, question };
-  if (!sameSecret(askCode(session.terms.codeKey, fields), code)) throw new Fault('CODE_INVALID');
+  const soldUnder = boundFingerprint(parts.keys, code, (host) =>
+    askCode(session.terms.codeKey, { host, session: id, salt, question }),
+  );
   if (!session.state.paid) await parts.payments.refresh().catch(() => undefined);
   const now = (await parts.books.session(id)) ?? session;
   switch (question) {
     case 'session':
-      return describeSession(now);
-    case 'receipt':
-      return { receipt: receipt(parts, now, await parts.books.refundTotals(id)) };
+      return describeSession(now, await parts.books.lanes.statement(id));
+    case 'receipt': {
+      const signer = receiptIdentity(parts.keys, soldUnder);
+      const refunds = await parts.books.refundTotals(id);
+      return { receipt: receipt(signer, now, refunds, parts.clock.now()) };
+    }
   }
 }
 
-function describeSession({ terms, state }: Session): Json {
+function describeSession({ terms, bought, state }: Session, lanes: readonly LaneStatement[]): Json {
   return {
     session: terms.session,
     service: terms.service,
-    calls: terms.calls,
-    total_msat: terms.totalMsat.toString(),
+    calls: bought.calls,
+    total_msat: bought.totalMsat.toString(),
     paid: state.paid,
     paid_msat: state.paidMsat.toString(),
     charged_msat: state.chargedMsat.toString(),
@@ -61,17 +66,35 @@ function describeSession({ terms, state }: Session): Json {
     credit_msat: state.creditMsat.toString(),
     refundable_msat: refundableMsat(state.creditMsat).toString(),
     calls_left: state.callsLeft,
-    expires_at_ms: terms.expiresAtMs,
+    expires_at_ms: bought.expiresAtMs,
+    ...describeLines(bought, state),
+    ...(lanes.length === 0 ? {} : { lanes: lanes.map(describeLane) }),
   };
 }
 
+/** Whoever claims that an index was reached shows its tick. */
+function describeLane({ length, closed, index, tip, spent, done }: LaneStatement): JsonObject {
+  return { length, closed, index, tip: toBase64url(tip), spent, done };
+}
+
+/** With several services: what was bought of each, and what is left. */
+function describeLines({ lines }: Session['bought'], state: Session['state']): JsonObject {
+  if (lines === undefined) return {};
+  const described = lines.map(({ service, calls, totalMsat }, i) => {
+    const left = state.lines?.[i]?.callsLeft ?? 0;
+    return { service, calls, total_msat: totalMsat.toString(), calls_left: left };
+  });
+  return { lines: described };
+}
+
 function receipt(
-  { keys, clock }: QuestionParts,
+  signer: HostIdentity,
   { terms, state }: Session,
   refunds: RefundTotals,
+  now: UnixMs,
 ): string {
   const facts = {
-    host: keys.fingerprint,
+    host: signer.fingerprint,
     session: terms.session,
     service: terms.service,
     paymentHash: terms.paymentHash,
@@ -81,8 +104,8 @@ function receipt(
     refundFeesMsat: refunds.feesMsat,
     creditMsat: state.creditMsat,
     servedCalls: state.chargedCalls,
-    at: formatTime(clock.now()),
+    at: formatTime(now),
   };
-  const key = { publicKey: keys.receiptKey, certificate: keys.receiptCertificate };
-  return printReceipt(facts, key, (message) => keys.signReceipt(message));
+  const key = { publicKey: signer.receiptKey, certificate: signer.receiptCertificate };
+  return printReceipt(facts, key, (message) => signer.signReceipt(message));
 }

@@ -13,7 +13,6 @@ import type { HostKeys } from '../port/keys/index.ts';
 import type { Wallet } from '../port/wallet/index.ts';
 import {
   BALANCE_HEADER,
-  DESCRIPTION_PATH,
   balanceToJson,
   fromAuthorization,
   printBalanceHeader,
@@ -30,20 +29,26 @@ import {
 import { Counter } from './calls.ts';
 import { describeHost } from './describe.ts';
 import { answerQuestion } from './desk.ts';
-import { MAX_BATCH, MAX_BATCH_ANSWER_BYTES, MAX_BODY_BYTES, STOP_GRACE_MS } from './limits.ts';
+import { Documents, type PageMaker } from './documents.ts';
+import { HOST_LIMITS, type HostLimits } from './limits.ts';
 import {
   jsonBody,
   jsonResponse,
   problemResponse,
+  unavailableResponse,
   type HostRequest,
   type HostResponse,
 } from './message.ts';
+import type { CallMeter } from './meter.ts';
 import { PaymentWatch } from './payments.ts';
 import { recoverer } from './recover.ts';
 import { RefundDesk } from './refunds.ts';
 import type { Service } from './service.ts';
-import { sweepCredit } from './sweep.ts';
+import { sweepBooks } from './sweep.ts';
+import { isEncrypted, encryptedCall } from './encrypted.ts';
 import { SetupDesk } from './setup.ts';
+import { TopUpDesk } from './topups.ts';
+import { UnpaidPlaces } from './unpaid-places.ts';
 
 /** What a host is made of. */
 export interface HostParts {
@@ -58,6 +63,24 @@ export interface HostParts {
    * Credit of a session that expired longer ago is no longer owed. Absent: it is owed for ever.
    */
   readonly creditKeepDays?: number;
+  /** What a browser is shown at `/`. */
+  readonly page?: PageMaker;
+  readonly limits?: Partial<HostLimits>;
+  /** Told of each call. */
+  readonly meter?: CallMeter;
+}
+
+/** What a host is doing. */
+export interface HostState {
+  /** It takes no more calls. */
+  readonly stopping: boolean;
+  /** The books can be written. */
+  readonly booksOpen: boolean;
+  /** The wallet has answered within the last ten seconds. */
+  readonly walletAnswers: boolean;
+  readonly runningCalls: number;
+  /** Set-ups under way and invoices that can still be paid. */
+  readonly unpaidSetups: number;
 }
 
 /** A host that sells calls. */
@@ -66,6 +89,7 @@ export interface Host {
   readonly description: Description;
   /** Answers a request. Never rejects: every failure is an answer. */
   handle(request: HostRequest): Promise<HostResponse>;
+  state(): HostState;
   /**
    * Finishes or releases what runs, then closes the books. The wallet stays open: it is the
    * caller's.
@@ -86,29 +110,42 @@ export async function openHost(parts: HostParts): Promise<Host> {
   if (!Number.isInteger(keepDays) || keepDays < 0) {
     throw new Fault('CONFIG_INVALID', { problem: 'creditKeepDays' });
   }
-  const desk = new SetupDesk({ ...parts, services });
-  const credited = (paymentHash: string): void => desk.paid(paymentHash);
+  const limits = { ...HOST_LIMITS, ...parts.limits };
+  const places = new UnpaidPlaces(limits);
+  const desk = new SetupDesk({ ...parts, services, limits, places });
+  const credited = (paymentHash: string): void => places.paid(paymentHash);
   const payments = new PaymentWatch({ ...parts, credited });
   parts.books.recoverWith(recoverer(services));
   const { network } = await parts.wallet.info();
+  const description = describeHost(network, parts);
   const rooms: Rooms = {
     ...parts,
+    limits,
     payments,
     desk,
+    topUps: new TopUpDesk({ ...parts, payments, services, places }),
     refunds: new RefundDesk(parts),
-    counter: new Counter({ ...parts, fingerprint: parts.keys.fingerprint, payments, services }),
-    description: describeHost(network, parts),
+    counter: new Counter({
+      ...parts,
+      limits,
+      meter: parts.meter,
+      payments,
+      services,
+    }),
+    description,
+    documents: new Documents(description, parts.page),
   };
   await payments.start();
   await rooms.refunds.start();
-  const stopSweeping = sweepCredit(parts);
+  const stopSweeping = sweepBooks({ ...parts, payments });
   return {
     description: rooms.description,
     handle: (request) => handle(rooms, request),
+    state: () => stateOf(rooms),
     close: async () => {
       stopSweeping();
-      await rooms.counter.stop(STOP_GRACE_MS);
-      await rooms.refunds.stop(STOP_GRACE_MS);
+      await rooms.counter.stop(limits.stopGraceMs);
+      await rooms.refunds.stop(limits.stopGraceMs);
       await payments.stop();
       await parts.books.close();
     },
@@ -116,36 +153,79 @@ export async function openHost(parts: HostParts): Promise<Host> {
 }
 
 interface Rooms extends HostParts {
+  readonly limits: HostLimits;
   readonly refunds: RefundDesk;
   readonly payments: PaymentWatch;
   readonly desk: SetupDesk;
+  readonly topUps: TopUpDesk;
   readonly counter: Counter;
   readonly description: Description;
+  readonly documents: Documents;
+}
+
+function stateOf({ books, counter, desk, payments }: Rooms): HostState {
+  return {
+    stopping: counter.stopping,
+    booksOpen: isOpen(books),
+    walletAnswers: payments.walletAnswers,
+    runningCalls: counter.running,
+    unpaidSetups: desk.unpaidCount(),
+  };
+}
+
+function isOpen(books: Books): boolean {
+  try {
+    books.assertOpen();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `GET /health`: 503 when it serves nothing any more, and has to be started again. */
+function health({ stopping, booksOpen }: HostState): HostResponse {
+  if (stopping) return problemResponse(new Fault('HOST_STOPPING'));
+  if (booksOpen) return jsonResponse(200, { status: 'ok' });
+  return unavailableResponse(new Fault('HOST_BROKEN', { reason: 'the books cannot be written' }));
+}
+
+/** `GET /ready`: 503 tells a load balancer to send calls elsewhere. */
+function readiness(state: HostState): HostResponse {
+  const { stopping, booksOpen, walletAnswers } = state;
+  const waiting = [
+    ...(stopping ? ['stopping'] : []),
+    ...(booksOpen ? [] : ['books']),
+    ...(walletAnswers ? [] : ['wallet']),
+  ];
+  return waiting.length === 0
+    ? jsonResponse(200, { status: 'ready' })
+    : jsonResponse(503, { status: 'not ready', waiting });
 }
 
 async function handle(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
   try {
-    if (request.body.length > MAX_BODY_BYTES) {
-      throw new Fault('REQUEST_TOO_LARGE', { max: MAX_BODY_BYTES });
-    }
+    const { bodyBytes: max } = rooms.limits;
+    if (request.body.length > max) throw new Fault('REQUEST_TOO_LARGE', { max });
     return await route(rooms, request);
   } catch (error) {
     return problemResponse(reported(rooms.log, error));
   }
 }
 
-async function route(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
+function route(rooms: Rooms, request: HostRequest): HostResponse | Promise<HostResponse> {
   const { path } = request;
   if (path === '/rpc') return rpc(rooms, only('POST', request));
   if (path.startsWith('/call/')) return call(rooms, only('POST', request));
-  if (path === DESCRIPTION_PATH) {
-    only('GET', request);
-    return jsonResponse(200, rooms.description as unknown as Json, { 'cache-control': 'no-cache' });
-  }
   if (path === '/health') {
     only('GET', request);
-    return jsonResponse(200, { status: 'ok' });
+    return health(stateOf(rooms));
   }
+  if (path === '/ready') {
+    only('GET', request);
+    return readiness(stateOf(rooms));
+  }
+  const document = rooms.documents.answer(request);
+  if (document !== undefined) return document;
   throw new Fault('REQUEST_UNKNOWN');
 }
 
@@ -158,6 +238,11 @@ function only(method: string, request: HostRequest): HostRequest {
 async function call(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
   const service = request.path.slice('/call/'.length);
   const credential = fromAuthorization(request.header('authorization'));
+  if (isEncrypted(request)) {
+    const { counter, random, log } = rooms;
+    const parts = { counter, random, reported: (error: unknown) => reported(log, error) };
+    return encryptedCall(parts, { credential, service, body: request.body });
+  }
   const answer = await rooms.counter.serve({ credential, service, input: jsonBody(request) });
   return jsonResponse(200, answer.body, { [BALANCE_HEADER]: printBalanceHeader(answer.balance) });
 }
@@ -175,15 +260,15 @@ async function rpc(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
     const answer = await rpcOne(rooms, body, request.address);
     return answer === undefined ? NO_CONTENT : jsonResponse(200, answer);
   }
-  if (body.length === 0 || body.length > MAX_BATCH) {
-    const fault = new Fault(body.length === 0 ? 'REQUEST_MALFORMED' : 'REQUEST_TOO_LARGE', {
-      max: MAX_BATCH,
-    });
+  const { batchRequests: max } = rooms.limits;
+  if (body.length === 0 || body.length > max) {
+    const code = body.length === 0 ? 'REQUEST_MALFORMED' : 'REQUEST_TOO_LARGE';
+    const fault = new Fault(code, { max });
     return jsonResponse(fault.row.status, printError(null, fault));
   }
   const list = body as readonly Json[];
   const answers = await Promise.all(list.map((item) => rpcOne(rooms, item, request.address)));
-  const batch = joinBatch(list, answers);
+  const batch = joinBatch(list, answers, rooms.limits.batchAnswerBytes);
   return batch === undefined ? NO_CONTENT : jsonResponse(200, batch);
 }
 
@@ -193,6 +278,7 @@ const NO_CONTENT = jsonResponse(204, new Uint8Array(0));
 function joinBatch(
   requests: readonly Json[],
   answers: readonly (Uint8Array | undefined)[],
+  maxBytes: number,
 ): Uint8Array | undefined {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -202,7 +288,7 @@ function joinBatch(
     const large = (): Uint8Array =>
       encodeJson(printError(salvageId(requests[i] ?? null), new Fault('CALL_ANSWER_LARGE')));
     parts.push(utf8(parts.length === 0 ? '[' : ','));
-    parts.push(size <= MAX_BATCH_ANSWER_BYTES ? answer : large());
+    parts.push(size <= maxBytes ? answer : large());
   }
   return parts.length === 0 ? undefined : concat(...parts, utf8(']'));
 }
@@ -245,6 +331,8 @@ async function control(rooms: Rooms, request: RpcRequest, address: string): Prom
       return await answerQuestion(rooms, 'session', credentialOf(request));
     case 'toll.refund':
       return await rooms.refunds.answer(request.params, credentialOf(request));
+    case 'toll.topup':
+      return await rooms.topUps.answer(request.params, credentialOf(request), address);
     case 'toll.receipt':
       return await answerQuestion(rooms, 'receipt', credentialOf(request));
     default:

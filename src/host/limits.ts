@@ -3,24 +3,53 @@
  * @module
  */
 
-/** A request body above this is refused with `REQUEST_TOO_LARGE` before it is parsed. */
-export const MAX_BODY_BYTES = 1024 * 1024;
-/** Requests in one JSON-RPC batch; a longer one is refused whole with `REQUEST_TOO_LARGE`. */
-export const MAX_BATCH = 64;
+/** What a host may set; each has a safe default. */
+export interface HostLimits {
+  /** A request body above this is refused with `REQUEST_TOO_LARGE` before it is parsed. */
+  readonly bodyBytes: number;
+  /** Requests in one JSON-RPC batch; a longer one is refused whole with `REQUEST_TOO_LARGE`. */
+  readonly batchRequests: number;
+  /**
+   * All answers of one batch together; what does not fit is `CALL_ANSWER_LARGE` and can be asked
+   * for again. A batch of repeats costs nothing, so it must not make the host hold much.
+   */
+  readonly batchAnswerBytes: number;
+  /**
+   * Calls under way at once; one more is refused with `CALL_BUSY`. Each holds a request and an
+   * answer.
+   */
+  readonly runningCalls: number;
+  /** Unpaid sessions whose invoice is still open; one more set-up is refused with `SETUP_BUSY`. */
+  readonly unpaidSessions: number;
+  /** The same for one address: nobody can take all places alone. */
+  readonly unpaidPerAddress: number;
+  /** The same for one payer's key, wherever it asks from. */
+  readonly unpaidPerPayer: number;
+  /** How long a handler may take, unless its service says otherwise; then `SERVICE_TIMEOUT`. */
+  readonly callTimeoutMs: number;
+  /**
+   * How long calls under way may still take when the host is asked to stop; then they are cut,
+   * which is not charged.
+   */
+  readonly stopGraceMs: number;
+}
+
 /**
- * All answers of one batch together; what does not fit is `CALL_ANSWER_LARGE` and can be asked for
- * again. A batch of repeats costs nothing, so it must not make the host hold much.
+ * Bodies of 1 MiB, batches of 64 with 4 MiB of answers, 1,024 calls under way, 1,000 unpaid
+ * sessions (64 for one address, 64 for one payer), 30 s for a call, 5 s to stop.
  */
-export const MAX_BATCH_ANSWER_BYTES = 4 * 1024 * 1024;
-/**
- * Calls under way at once; one more is refused with `CALL_BUSY`. Each holds a request and an
- * answer.
- */
-export const MAX_RUNNING_CALLS = 1024;
-/** Unpaid sessions whose invoice is still open; one more set-up is refused with `SETUP_BUSY`. */
-export const MAX_UNPAID_SESSIONS = 1000;
-/** The same for one address: nobody can take all places alone. */
-export const MAX_UNPAID_PER_ADDRESS = 64;
+export const HOST_LIMITS: HostLimits = {
+  bodyBytes: 1024 * 1024,
+  batchRequests: 64,
+  batchAnswerBytes: 4 * 1024 * 1024,
+  runningCalls: 1024,
+  unpaidSessions: 1000,
+  unpaidPerAddress: 64,
+  unpaidPerPayer: 64,
+  callTimeoutMs: 30_000,
+  stopGraceMs: 5_000,
+};
+
 /** Calls in one bundle: the counters stay far from any overflow. */
 export const MAX_BUNDLE_CALLS = 1_000_000;
 /**
@@ -33,14 +62,14 @@ export const INVOICE_EXPIRY_SECONDS = 600;
  * How long a paid session serves calls, unless the host says otherwise: 30 days. The credit stays.
  */
 export const SESSION_LIFE_MS = 30 * 24 * 3600 * 1000;
-/** How long a handler may take, unless the service says otherwise. */
-export const CALL_TIMEOUT_MS = 30_000;
-/** How long calls under way may still take when the host is asked to stop. */
-export const STOP_GRACE_MS = 5_000;
+/** Services that the description of an invoice names. */
+export const MAX_INVOICE_LINES = 4;
 /** Payments booked in one go. */
 export const PAYMENTS_PER_READ = 100;
 /** The wallet is asked for payments this often even if it wakes nobody: a wake-up can be lost. */
 export const PAYMENT_POLL_MS = 2_000;
+/** A wallet that has answered nothing for this long is away: the host is not ready then. */
+export const WALLET_AWAY_MS = 10_000;
 /** Characters of an invoice to refund to; longer params are `REQUEST_MALFORMED`. */
 export const MAX_INVOICE_TEXT = 7089;
 /** What an invoice of a refund must still be good for; else `REFUND_EXPIRED`. */
@@ -50,6 +79,13 @@ export const MIN_REFUND_EXPIRY_MS = 60_000;
  * our money for so long. More is `REFUND_CLTV`. Wallets ask for 9 to 144.
  */
 export const MAX_REFUND_CLTV_BLOCKS = 144;
+/** The same with the longest way that its route hints name, two days. */
+export const MAX_REFUND_ROUTE_BLOCKS = 288;
+/**
+ * What an invoice of a refund may be good for: a day and an hour; more is `REFUND_LONG`. Until it
+ * has expired nobody can be certain that a payment of it has failed; the refund keeps its place.
+ */
+export const MAX_REFUND_EXPIRY_MS = 25 * 3600 * 1000;
 /** How long a wallet is waited for when it pays a refund; later it is looked up. */
 export const REFUND_PAY_MS = 60_000;
 /** How long a request for a refund is kept waiting; then it is told `refunding`. */
@@ -58,5 +94,21 @@ export const REFUND_ANSWER_MS = 2_000;
 export const REFUND_CERTAIN_MS = 60_000;
 /** Refunds under way are looked up this often. */
 export const REFUND_POLL_MS = 5_000;
-/** Expired credit is swept this often. */
-export const SWEEP_MS = 3_600_000;
+/** Unpaid orders and expired credit are swept this often. */
+export const SWEEP_MS = 600_000;
+/**
+ * A JSON Schema in the description, as JSON text: a larger one that the seller gave is
+ * `CONFIG_INVALID`, one that the schema library made is left out.
+ */
+export const MAX_SCHEMA_BYTES = 16 * 1024;
+/** The same for how deep it nests: it stands inside of documents that payers read to 64 levels. */
+export const MAX_SCHEMA_DEPTH = 40;
+/**
+ * The whole description, as JSON text: above it a host does not open (`CONFIG_INVALID`). Payers
+ * read it before each purchase, and stop reading at 16 MiB.
+ */
+export const MAX_DESCRIPTION_BYTES = 1024 * 1024;
+/** Figures that read the rows of all sessions are read this often at most, whoever looks. */
+export const SHEET_EVERY_MS = 5_000;
+/** A wallet that does not say its balance in this time has no figures. */
+export const WALLET_ASK_MS = 1_000;

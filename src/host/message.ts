@@ -43,9 +43,18 @@ export function jsonResponse(
 
 /** A fault as problem JSON (RFC 9457). */
 export function problemResponse(fault: Fault): HostResponse {
-  const body = { ...toProblem(fault) } as unknown as Json;
+  return problem(fault, fault.row.status);
+}
+
+/** The same as 503: for who asks whether the host is there. */
+export function unavailableResponse(fault: Fault): HostResponse {
+  return problem(fault, 503);
+}
+
+function problem(fault: Fault, status: number): HostResponse {
+  const body = { ...toProblem(fault), status } as unknown as Json;
   const allow = fault.facts['allow'];
-  return jsonResponse(fault.row.status, body, {
+  return jsonResponse(status, body, {
     'content-type': 'application/problem+json',
     ...(typeof allow === 'string' ? { allow } : {}),
   });

@@ -7,7 +7,7 @@ import type { Log } from '../base/log/index.ts';
 import type { Clock } from '../base/time/index.ts';
 import type { Books } from '../books/index.ts';
 import type { Wallet } from '../port/wallet/index.ts';
-import { PAYMENTS_PER_READ, PAYMENT_POLL_MS } from './limits.ts';
+import { PAYMENTS_PER_READ, PAYMENT_POLL_MS, WALLET_AWAY_MS } from './limits.ts';
 
 /** What the watch works with. */
 export interface PaymentParts {
@@ -31,6 +31,7 @@ export class PaymentWatch {
   #next: Promise<void> | undefined;
   #stops: (() => void)[] = [];
   #stopped = false;
+  #answeredAtMs: number;
 
   constructor(parts: PaymentParts) {
     this.#wallet = parts.wallet;
@@ -38,6 +39,12 @@ export class PaymentWatch {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#credited = parts.credited;
+    this.#answeredAtMs = parts.clock.monotonicMs();
+  }
+
+  /** The wallet has answered lately: it is asked every `PAYMENT_POLL_MS`. */
+  get walletAnswers(): boolean {
+    return this.#clock.monotonicMs() - this.#answeredAtMs < WALLET_AWAY_MS;
   }
 
   /** Books what was paid while nobody looked, then keeps watching. */
@@ -92,14 +99,17 @@ export class PaymentWatch {
   }
 
   async #readSome(): Promise<boolean> {
-    const list = await this.#wallet.receivedAfter(this.#books.walletCursor(), PAYMENTS_PER_READ);
+    const cursor = this.#books.walletCursor();
+    const list = await this.#wallet.receivedAfter(cursor, PAYMENTS_PER_READ);
+    this.#answeredAtMs = this.#clock.monotonicMs();
     for (const payment of list) {
       const outcome = await this.#books.received(payment);
       const { paymentHash, receivedMsat } = payment;
       this.#credited(paymentHash);
       this.#log.info(`payment ${outcome}`, { paymentHash, amountMsat: receivedMsat });
     }
-    return list.length === PAYMENTS_PER_READ;
+    // A wallet that does not go forward is asked again by the next poll only.
+    return list.length === PAYMENTS_PER_READ && this.#books.walletCursor() > cursor;
   }
 
   #poll(wake: () => void): () => void {

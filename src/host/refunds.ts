@@ -3,7 +3,7 @@
  * between it is paid once or comes back. States, beliefs and losses: docs/refunds.md.
  * @module
  */
-import { fromHex, sameSecret, toHex } from '../base/bytes/index.ts';
+import { fromHex, toHex } from '../base/bytes/index.ts';
 import { Fault, asFault, isFault } from '../base/fault/index.ts';
 import { sha256 } from '../base/hash/index.ts';
 import { jsonObject, type Json } from '../base/json/index.ts';
@@ -17,9 +17,12 @@ import type { Refund, RefundEnd } from '../pay/ledger/index.ts';
 import type { HostKeys } from '../port/keys/index.ts';
 import type { Outgoing, Wallet } from '../port/wallet/index.ts';
 import { parseAsk } from '../wire/toll/index.ts';
+import { boundFingerprint } from './identities.ts';
 import {
   MAX_INVOICE_TEXT,
   MAX_REFUND_CLTV_BLOCKS,
+  MAX_REFUND_EXPIRY_MS,
+  MAX_REFUND_ROUTE_BLOCKS,
   MIN_REFUND_EXPIRY_MS,
   REFUND_ANSWER_MS,
   REFUND_CERTAIN_MS,
@@ -47,6 +50,8 @@ export class RefundDesk {
    * has expired: the request could arrive later and start the payment again.
    */
   readonly #unsure = new Set<string>();
+  /** Invoices of refunds under way, by their text: whoever waits asks again and again. */
+  readonly #invoices = new Map<string, Invoice>();
   #stopped = false;
   #stopPolling = (): void => undefined;
 
@@ -76,13 +81,16 @@ export class RefundDesk {
   async answer(params: Json, credential: string): Promise<Json> {
     const { text, amountMsat } = readParams(params);
     const session = await this.#authenticate(credential, text, amountMsat);
-    const invoice = readInvoice(text);
+    const invoice = this.#invoices.get(text) ?? readInvoice(text);
     const { paymentHash } = invoice;
     const asked = { session, paymentHash, invoice: text, amountMsat };
     const known = await this.#parts.books.refundOf(paymentHash);
     if (known === undefined) await this.#check(invoice, amountMsat);
     const refund = await this.#parts.books.refund(asked);
-    if (refund.state === 'refunding') await this.#inTime(this.#advance(refund), REFUND_ANSWER_MS);
+    if (refund.state === 'refunding') {
+      this.#invoices.set(text, invoice);
+      await this.#inTime(this.#advance(refund), REFUND_ANSWER_MS);
+    }
     return describe((await this.#parts.books.refundOf(paymentHash)) ?? refund);
   }
 
@@ -91,9 +99,9 @@ export class RefundDesk {
     const { session: id, salt, code } = parseAsk(credential);
     const session = await this.#parts.books.session(id);
     if (!session) throw new Fault('SESSION_UNKNOWN');
-    const fields = { host: this.#parts.keys.fingerprint, session: id, salt, invoice, amountMsat };
-    const expected = refundCode(session.terms.codeKey, fields);
-    if (!sameSecret(expected, code)) throw new Fault('CODE_INVALID');
+    boundFingerprint(this.#parts.keys, code, (host) =>
+      refundCode(session.terms.codeKey, { host, session: id, salt, invoice, amountMsat }),
+    );
     return id;
   }
 
@@ -112,8 +120,14 @@ export class RefundDesk {
     if (invoiceExpiresAtMs(invoice) < clock.now() + MIN_REFUND_EXPIRY_MS) {
       throw new Fault('REFUND_EXPIRED');
     }
+    if (invoiceExpiresAtMs(invoice) > clock.now() + MAX_REFUND_EXPIRY_MS) {
+      throw new Fault('REFUND_LONG', { maxMs: MAX_REFUND_EXPIRY_MS });
+    }
     const max = MAX_REFUND_CLTV_BLOCKS;
-    if (invoice.minFinalCltvExpiryBlocks > max) throw new Fault('REFUND_CLTV', { max });
+    const blocks = invoice.minFinalCltvExpiryBlocks;
+    if (blocks > max || blocks + longestHintBlocks(invoice) > MAX_REFUND_ROUTE_BLOCKS) {
+      throw new Fault('REFUND_CLTV', { max });
+    }
   }
 
   /** Pays, or finds out what became of the payment. */
@@ -129,11 +143,12 @@ export class RefundDesk {
     try {
       // What was read before may have ended since; what has failed is never paid again.
       const now = await this.#parts.books.refundOf(paymentHash);
-      if (now?.state !== 'refunding') return;
+      if (now?.state !== 'refunding') return void this.#invoices.delete(refund.invoice);
       const end = await this.#outcome(refund);
       if (end === undefined) return;
       await this.#parts.books.refundEnded(paymentHash, end);
       this.#unsure.delete(paymentHash);
+      this.#invoices.delete(refund.invoice);
       this.#parts.log.info(`payment of a refund: ${end.state}`, { paymentHash, amountMsat });
     } catch (error) {
       // Nothing is certain: it stays set aside and is looked up again.
@@ -148,8 +163,14 @@ export class RefundDesk {
     const known = await this.#parts.wallet.outgoing(refund.paymentHash);
     const end = known === undefined ? await this.#pay(refund) : ended(refund, known);
     if (end?.state !== 'failed' || !this.#unsure.has(refund.paymentHash)) return end;
-    const expiredAtMs = invoiceExpiresAtMs(decodeInvoice(refund.invoice));
+    const expiredAtMs = invoiceExpiresAtMs(this.#invoiceOf(refund));
     return this.#parts.clock.now() > expiredAtMs + REFUND_CERTAIN_MS ? end : undefined;
+  }
+
+  #invoiceOf({ invoice: text }: Refund): Invoice {
+    const invoice = this.#invoices.get(text) ?? decodeInvoice(text);
+    this.#invoices.set(text, invoice);
+    return invoice;
   }
 
   async #pay(refund: Refund): Promise<RefundEnd | undefined> {
@@ -212,6 +233,13 @@ function ended(refund: Refund, payment: Outgoing): RefundEnd | undefined {
       return { state: 'refunded', feeMsat: payment.feeMsat };
     }
   }
+}
+
+function longestHintBlocks({ routes }: Invoice): number {
+  const lengths = routes.map((hops) =>
+    hops.reduce((blocks, hop) => blocks + hop.cltvExpiryDeltaBlocks, 0),
+  );
+  return Math.max(0, ...lengths);
 }
 
 function readParams(params: Json): { readonly text: string; readonly amountMsat: Msat } {

@@ -5,34 +5,45 @@
 import { Fault, isFault } from '../base/fault/index.ts';
 import type { CallContext } from './service.ts';
 
+/** Which call it is. */
+export type CallName = Pick<CallContext, 'session' | 'n'>;
+
+/** For the handler: what it does not look at is not made. */
+class LazyContext implements CallContext {
+  readonly #name: CallName;
+  readonly #running: RunningCall;
+
+  constructor(name: CallName, running: RunningCall) {
+    this.#name = name;
+    this.#running = running;
+  }
+
+  get session(): string {
+    return this.#name.session;
+  }
+
+  get n(): bigint {
+    return this.#name.n;
+  }
+
+  get signal(): AbortSignal {
+    return this.#running.signal();
+  }
+}
+
 /** One run of a handler. */
 export class RunningCall {
-  readonly session: string;
-  readonly n: bigint;
+  /** What the handler sees. */
+  readonly context: CallContext;
   readonly #stopping: AbortSignal;
   #cutBy: Fault | undefined;
   #reject: ((reason: Fault) => void) | undefined;
   #limit: AbortController | undefined;
 
   /** @param stopping aborts when the host cuts all calls */
-  constructor(session: string, n: bigint, stopping: AbortSignal) {
-    this.session = session;
-    this.n = n;
+  constructor(name: CallName, stopping: AbortSignal) {
+    this.context = new LazyContext(name, this);
     this.#stopping = stopping;
-  }
-
-  /** For the handler. Its signal is made when it is first looked at: few handlers do. */
-  get context(): CallContext {
-    const { session, n } = this;
-    const signal = (): AbortSignal => this.#signal();
-    let made: AbortSignal | undefined;
-    return {
-      session,
-      n,
-      get signal() {
-        return (made ??= signal());
-      },
-    };
   }
 
   /** Ends the call from outside: its time is over, or the host stops. */
@@ -58,7 +69,9 @@ export class RunningCall {
     });
   }
 
-  #signal(): AbortSignal {
+  /** Aborts when the call is cut. */
+  signal(): AbortSignal {
+    if (this.#limit !== undefined) return this.#limit.signal;
     // One controller for each call: a signal composed with one that lives as long as the host would
     // be kept as long.
     this.#limit = new AbortController();

@@ -6,9 +6,16 @@ import { Fault } from '../base/fault/index.ts';
 import type { Json } from '../base/json/index.ts';
 import { MAX_WAIT_MS } from '../base/time/index.ts';
 import type { Effect } from '../pay/ledger/index.ts';
-import { bundleTotalMsat, type BundlePrice } from '../pay/price/index.ts';
+import { bundleTotalMsat, type BundlePrice, type CallPrice } from '../pay/price/index.ts';
 import { SERVICE_NAME, isDescriptionText } from '../wire/toll/index.ts';
+import {
+  isPublishable,
+  toldSchema,
+  type JsonSchemaSource,
+  type JsonSchemas,
+} from './json-schema.ts';
 import { MAX_BUNDLE_CALLS } from './limits.ts';
+import { tickOffer, type TickOffer } from './tick-offer.ts';
 
 /** A validator of any library that follows Standard Schema, version 1. */
 export interface Schema<Output = unknown> {
@@ -17,6 +24,8 @@ export interface Schema<Output = unknown> {
     readonly vendor: string;
     readonly validate: (value: unknown) => Validated<Output> | Promise<Validated<Output>>;
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    /** Standard JSON Schema: what the library can say about itself. */
+    readonly jsonSchema?: JsonSchemaSource | undefined;
   };
 }
 
@@ -49,6 +58,11 @@ export interface ServiceOptions<Input, Output> {
   readonly output: Schema<Output>;
   /** What a bundle of calls costs. */
   readonly price: BundlePrice;
+  /**
+   * What a call costs that is paid with ticks. Absent: if `price` is the same for each call, one
+   * unit of it. `none`: it is sold by bundles only, as a service with effect once always is.
+   */
+  readonly ticks?: CallPrice<Input> | 'none';
   /** `none`: running it again does no harm. `once`: it must not run twice. */
   readonly effect?: Effect;
   /** The most calls that one bundle may hold. */
@@ -56,10 +70,10 @@ export interface ServiceOptions<Input, Output> {
   /** How long one call may take, 1 to `MAX_WAIT_MS`. */
   readonly timeoutMs?: number;
   /**
-   * JSON Schema of input and output, for the description; taken from the schemas where they can
-   * give it.
+   * JSON Schema of input and output, for the description. Absent: asked of `input` and `output`,
+   * if their library follows Standard JSON Schema.
    */
-  readonly jsonSchema?: { readonly input?: Json; readonly output?: Json };
+  readonly jsonSchema?: JsonSchemas;
   /**
    * Returns the result. A thrown Fault `SERVICE_FAILED` is shown to the payer, any other error is
    * not.
@@ -94,10 +108,12 @@ export interface Service {
   readonly name: string;
   readonly description: string;
   readonly price: BundlePrice;
+  /** Undefined when it is not sold by ticks. */
+  readonly ticks: TickOffer | undefined;
   readonly effect: Effect;
   readonly maxCalls: number;
   readonly timeoutMs: number | undefined;
-  readonly jsonSchema: { readonly input?: Json; readonly output?: Json };
+  readonly jsonSchema: JsonSchemas;
   /** Checks the input. @throws Fault `SERVICE_INPUT`; `SERVICE_FAILED` when the schema throws */
   readonly accept: (input: Json) => Promise<unknown>;
   /**
@@ -132,6 +148,10 @@ export function service<Input, Output>(
   if (!isSellable(price, maxCalls)) {
     throw new Fault('CONFIG_INVALID', { service: name, problem: 'price' });
   }
+  const jsonSchema = jsonSchemasOf(options);
+  if (!Object.values(jsonSchema).every(isPublishable)) {
+    throw new Fault('CONFIG_INVALID', { service: name, problem: 'jsonSchema' });
+  }
   const { timeoutMs } = options;
   if (timeoutMs !== undefined && !(timeoutMs >= 1 && timeoutMs <= MAX_WAIT_MS)) {
     throw new Fault('CONFIG_INVALID', { service: name, problem: 'timeoutMs' });
@@ -145,14 +165,16 @@ export function service<Input, Output>(
         : checkResult(output, result);
     },
   };
+  const effect = options.effect ?? 'none';
   return {
     name,
     description,
     price,
-    effect: options.effect ?? 'none',
+    ticks: effect === 'none' ? tickOffer(options, steps.accept) : undefined,
+    effect,
     maxCalls,
     timeoutMs,
-    jsonSchema: options.jsonSchema ?? {},
+    jsonSchema,
     accept: async (value) => steps.accept(value),
     run: async (accepted, context) => steps.run(accepted, context),
     steps,
@@ -161,6 +183,24 @@ export function service<Input, Output>(
       return typeof found === 'object' ? { done: await checkResult(output, found.done) } : found;
     },
   };
+}
+
+/** What the seller gave comes first; the rest is asked of the schemas. */
+function jsonSchemasOf({ input, output, jsonSchema = {} }: SchemaOptions): JsonSchemas {
+  const told = {
+    input: jsonSchema.input ?? toldSchema(input, 'input'),
+    output: jsonSchema.output ?? toldSchema(output, 'output'),
+  };
+  return {
+    ...(told.input === undefined ? {} : { input: told.input }),
+    ...(told.output === undefined ? {} : { output: told.output }),
+  };
+}
+
+interface SchemaOptions {
+  readonly input: Schema;
+  readonly output: Schema;
+  readonly jsonSchema?: JsonSchemas;
 }
 
 /** Every quantity costs something, and none more than there is. */

@@ -5,14 +5,14 @@
  * payer that lost the reply asks again and buys once.
  * @module
  */
-import { sealOnce, openOnce } from '../base/hash/index.ts';
+import { encryptOnce, decryptOnce } from '../base/hash/index.ts';
 import { toHex, utf8 } from '../base/bytes/index.ts';
 import { Fault, isFault } from '../base/fault/index.ts';
 import { jsonObject, parseJson, type Json, type JsonObject } from '../base/json/index.ts';
-import type { Msat } from '../base/money/index.ts';
+import { ZERO_MSAT, sumMsat, type Msat } from '../base/money/index.ts';
 import type { Random } from '../base/random/index.ts';
 import { unixMs, type Clock, type UnixMs } from '../base/time/index.ts';
-import type { Books } from '../books/index.ts';
+import type { Books, Session } from '../books/index.ts';
 import {
   BUNDLE_PROTOCOL,
   binaryMember,
@@ -22,6 +22,7 @@ import {
   messageHash,
   quoteBox,
   orderBox,
+  parseOrderLines,
   parseSetupRequest,
   replyStatement,
   sharedSecret,
@@ -31,17 +32,15 @@ import {
   type SetupRequest,
   type SetupSecrets,
 } from '../pay/bundle/index.ts';
-import type { SessionTerms } from '../pay/ledger/index.ts';
-import { bundleTotalMsat } from '../pay/price/index.ts';
-import { peerKey, type HostKeys, type PeerKey } from '../port/keys/index.ts';
-import type { CreatedInvoice, Wallet } from '../port/wallet/index.ts';
-import {
-  INVOICE_EXPIRY_SECONDS,
-  MAX_UNPAID_PER_ADDRESS,
-  MAX_UNPAID_SESSIONS,
-  SESSION_LIFE_MS,
-} from './limits.ts';
+import type { Line, SessionTerms } from '../pay/ledger/index.ts';
+import { laneId, parseLaneOrders, type LaneOrder, type LaneTerms } from '../pay/tick/index.ts';
+import { peerKey, type HostIdentity, type HostKeys, type PeerKey } from '../port/keys/index.ts';
+import type { Wallet } from '../port/wallet/index.ts';
+import { assertOpens, knownIdentity } from './identities.ts';
+import { SESSION_LIFE_MS, type HostLimits } from './limits.ts';
+import { makeInvoice, priceLanes, priceLine } from './pricing.ts';
 import type { Service } from './service.ts';
+import type { UnpaidPlaces, Asker } from './unpaid-places.ts';
 
 /** What the set-up desk works with. */
 export interface DeskParts {
@@ -51,17 +50,25 @@ export interface DeskParts {
   readonly services: ReadonlyMap<string, Service>;
   readonly clock: Clock;
   readonly random: Random;
+  readonly limits: HostLimits;
+  readonly places: UnpaidPlaces;
+}
+
+/** A set-up message that came in. */
+interface SetupMessage {
+  readonly request: SetupRequest;
+  readonly hash: Uint8Array;
+  /** Whom it was made for. */
+  readonly identity: HostIdentity;
 }
 
 /** An order that was read, and what its reply is made with. */
-interface AcceptedOrder {
-  readonly request: SetupRequest;
-  /** Of the set-up message. */
-  readonly hash: Uint8Array;
+interface AcceptedOrder extends SetupMessage {
   readonly payer: PeerKey;
   readonly payerSecret: Uint8Array;
-  readonly service: Service;
-  readonly calls: number;
+  readonly lines: readonly Line[];
+  /** The lanes that it is sold as; undefined for a bundle. */
+  readonly ticks: { readonly lanes: readonly LaneOrder[]; readonly unitMsat: Msat } | undefined;
   readonly grant: Uint8Array;
   readonly totalMsat: Msat;
 }
@@ -77,13 +84,11 @@ export class SetupDesk {
   readonly #parts: DeskParts;
   /** Set-ups under way, by the hash of their message: a repeat joins the first. */
   readonly #running = new Map<string, Promise<Json>>();
-  /** How many of them an address has. */
-  readonly #runningFrom = new Map<string, number>();
-  /** The unpaid invoices that an address asked for, by payment hash, and when they run out. */
-  readonly #places = new Map<string, Map<string, UnixMs>>();
+  readonly #places: UnpaidPlaces;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
+    this.#places = parts.places;
   }
 
   /**
@@ -92,45 +97,48 @@ export class SetupDesk {
    */
   async answer(value: Json, address: string): Promise<Json> {
     const request = parseSetupRequest(value);
-    if (request.host !== this.#parts.keys.fingerprint) throw new Fault('SETUP_HOST_KEY');
+    const identity = knownIdentity(this.#parts.keys, request.host);
+    if (identity === undefined) throw new Fault('SETUP_HOST_KEY');
     const hash = messageHash(request);
     const setup = toHex(hash);
     const known = await this.#parts.books.sessionBySetup(setup);
-    if (known) return parseJson(known.terms.reply);
-    const running = this.#running.get(setup) ?? this.#start(request, hash, address);
+    if (known) return replyOf(known, this.#parts.clock.now());
+    assertOpens(identity, this.#parts.clock.now());
+    const running = this.#running.get(setup) ?? this.#start({ request, hash, identity }, address);
     return running;
   }
 
-  #start(request: SetupRequest, hash: Uint8Array, address: string): Promise<Json> {
-    this.#assertRoom(address);
-    const setup = toHex(hash);
-    const running = this.#open(request, hash, address);
+  #start(message: SetupMessage, address: string): Promise<Json> {
+    const setup = toHex(message.hash);
+    const payer = payerKey(message.request);
+    const asker = { address, payer: payer.fingerprint };
+    const now = this.#parts.clock.now();
+    const leave = this.#places.begin(asker, this.unpaidCount(), now);
+    const running = this.#open(message, payer, asker);
     this.#running.set(setup, running);
-    this.#runningFrom.set(address, (this.#runningFrom.get(address) ?? 0) + 1);
     const forget = (): void => {
       this.#running.delete(setup);
-      const left = (this.#runningFrom.get(address) ?? 1) - 1;
-      if (left === 0) this.#runningFrom.delete(address);
-      else this.#runningFrom.set(address, left);
+      leave();
     };
     running.then(forget, forget);
     return running;
   }
 
-  async #open(request: SetupRequest, hash: Uint8Array, address: string): Promise<Json> {
-    const { keys, books } = this.#parts;
-    const payer = payerKey(request);
-    const payerSecret = await keys.unwrap(binaryMember(request.wrapped, 'wrapped'));
+  async #open(message: SetupMessage, payer: PeerKey, asker: Asker): Promise<Json> {
+    const { books } = this.#parts;
+    const { request, identity } = message;
+    const payerSecret = await identity.unwrap(binaryMember(request.wrapped, 'wrapped'));
     const order = this.#readOrder(request, payerSecret);
-    const totalMsat = bundleTotalMsat(order.service.price, order.calls);
+    const totalMsat = sumMsat(order.lines.map((line) => line.totalMsat));
     // Before there is an invoice that somebody could pay.
     const room = await books.room({ payer: payer.fingerprint, totalMsat });
     try {
-      const accepted = { ...order, request, hash, payer, payerSecret, totalMsat };
+      const accepted = { ...order, ...message, payer, payerSecret, totalMsat };
       // What can be wrong with the message is found before an invoice is made.
       const agreed = this.#agree(accepted);
-      const { terms } = await books.open(await this.#quote(accepted, agreed));
-      this.#takePlace(address, terms.paymentHash, terms.payByMs);
+      const sold = await this.#quote(accepted, agreed);
+      const { terms } = await books.open(sold, laneTerms(sold.session, accepted.ticks));
+      this.#places.take(asker, terms.paymentHash, terms.payByMs);
       return parseJson(terms.reply);
     } finally {
       room.leave();
@@ -139,28 +147,30 @@ export class SetupDesk {
 
   /** Makes the invoice and everything else that the session is opened with. */
   async #quote(order: AcceptedOrder, agreed: Agreement): Promise<SessionTerms> {
-    const { keys, clock, random } = this.#parts;
-    const { service, calls, totalMsat } = order;
+    const { clock, random } = this.#parts;
+    const { lines, totalMsat, identity } = order;
     const openedAtMs = clock.now();
     const expiresAtMs = unixMs(openedAtMs + SESSION_LIFE_MS);
-    const created = await this.#invoice(service, calls, totalMsat);
+    const created = await makeInvoice(this.#parts.wallet, lines, totalMsat);
     const session = toHex(random.bytes(16));
     const quote: SetupQuote = {
       session,
-      service: service.name,
-      calls,
+      ...quoteLines(lines),
+      ...(order.ticks === undefined ? {} : { unit_msat: order.ticks.unitMsat.toString() }),
       total_msat: totalMsat.toString(),
       invoice: created.invoice,
       pay_by_ms: created.expiresAtMs,
       expires_at_ms: expiresAtMs,
-      receipt_key: member(keys.receiptKey),
-      receipt_certificate: member(keys.receiptCertificate),
+      receipt_key: member(identity.receiptKey),
+      receipt_certificate: member(identity.receiptCertificate),
     };
-    const { reply, key } = await this.#seal(quote, order, agreed);
+    const { reply, key } = await this.#encrypt(quote, order, agreed);
     return {
       session,
-      service: service.name,
-      calls,
+      service: lines.map(({ service }) => service).join(','),
+      calls: lines.reduce((calls, line) => calls + line.calls, 0),
+      ...(lines.length === 1 ? {} : { lines }),
+      ...(order.ticks === undefined ? {} : { lanes: order.ticks.lanes.length }),
       totalMsat,
       paymentHash: created.paymentHash,
       openedAtMs,
@@ -173,27 +183,22 @@ export class SetupDesk {
     };
   }
 
-  async #invoice(service: Service, calls: number, amountMsat: Msat): Promise<CreatedInvoice> {
-    const description = `${calls} ${calls === 1 ? 'call' : 'calls'} of ${service.name}`;
-    try {
-      const expirySeconds = INVOICE_EXPIRY_SECONDS;
-      return await this.#parts.wallet.createInvoice({ amountMsat, description, expirySeconds });
-    } catch (error) {
-      throw new Fault('HOST_WALLET', {}, error);
-    }
-  }
-
   #readOrder(
     request: SetupRequest,
     payerSecret: Uint8Array,
-  ): { service: Service; calls: number; grant: Uint8Array } {
+  ): Pick<AcceptedOrder, 'lines' | 'grant' | 'ticks'> {
+    const { services } = this.#parts;
     const order = openOrder(request, payerSecret);
-    const service = this.#parts.services.get(order.service);
-    if (!service) throw new Fault('SERVICE_UNKNOWN', { service: order.service.slice(0, 64) });
-    if (!Number.isInteger(order.calls) || order.calls < 1 || order.calls > service.maxCalls) {
-      throw new Fault('SERVICE_QUANTITY', { min: 1, max: service.maxCalls });
+    const grant = binaryMember(order.grant, 'grant', 32);
+    const [first] = order.lines;
+    if (order.lanes === undefined || first === undefined) {
+      const lines = order.lines.map((line) => priceLine(services, line));
+      return { lines, grant, ticks: undefined };
     }
-    return { service, calls: order.calls, grant: binaryMember(order.grant, 'grant', 32) };
+    if (order.lines.length > 1) throw new Fault('SETUP_MALFORMED', { name: 'lanes' });
+    const { lanes } = order;
+    const { line, unitMsat } = priceLanes(services, first, lanes);
+    return { lines: [line], grant, ticks: { lanes, unitMsat } };
   }
 
   /**
@@ -219,40 +224,31 @@ export class SetupDesk {
     return { secrets, head };
   }
 
-  async #seal(
+  async #encrypt(
     quote: SetupQuote,
     from: AcceptedOrder,
     { secrets, head }: Agreement,
   ): Promise<{ reply: SetupReply; key: Uint8Array }> {
-    const { keys } = this.#parts;
     const box = quoteBox(secrets, head);
-    const sealed = member(sealOnce(box.key, utf8(JSON.stringify(quote)), box.associated));
-    const unsigned = { ...head, sealed };
-    const signature = member(await keys.sign(replyStatement(from.hash, unsigned)));
+    const encrypted = member(encryptOnce(box.key, utf8(JSON.stringify(quote)), box.associated));
+    const unsigned = { ...head, encrypted };
+    const signature = member(await from.identity.sign(replyStatement(from.hash, unsigned)));
     return { reply: { ...unsigned, signature }, key: codeKey(secrets, head) };
   }
 
-  /** An invoice was paid: its place is free again. */
-  paid(paymentHash: string): void {
-    for (const places of this.#places.values()) places.delete(paymentHash);
+  /** Invoices that can still be paid, and set-ups under way. */
+  unpaidCount(): number {
+    return this.#parts.books.unpaidCount(this.#parts.clock.now()) + this.#running.size;
   }
+}
 
-  /** Refuses when too many invoices are open. @throws Fault `SETUP_BUSY` */
-  #assertRoom(address: string): void {
-    const now = this.#parts.clock.now();
-    for (const [known, places] of this.#places) {
-      for (const [hash, endMs] of places) if (endMs <= now) places.delete(hash);
-      if (places.size === 0) this.#places.delete(known);
-    }
-    const all = this.#parts.books.unpaidCount(now) + this.#running.size;
-    const mine = (this.#places.get(address)?.size ?? 0) + (this.#runningFrom.get(address) ?? 0);
-    if (all >= MAX_UNPAID_SESSIONS || mine >= MAX_UNPAID_PER_ADDRESS) throw new Fault('SETUP_BUSY');
-  }
-
-  #takePlace(address: string, paymentHash: string, endMs: UnixMs): void {
-    const places = this.#places.get(address) ?? new Map<string, UnixMs>();
-    this.#places.set(address, places.set(paymentHash, endMs));
-  }
+/** @throws Fault `SETUP_EXPIRED` when its invoice ran out unpaid */
+function replyOf({ terms, state }: Session, nowMs: UnixMs): Json {
+  const expired = !state.paid && terms.payByMs <= nowMs;
+  // Of an order that was paid late the reply is gone.
+  if (expired || terms.reply.length === 0)
+    throw new Fault('SETUP_EXPIRED', { session: terms.session });
+  return parseJson(terms.reply);
 }
 
 /** A key can be well-formed and still not work. @throws Fault `SETUP_MALFORMED` */
@@ -274,18 +270,44 @@ function payerKey(request: SetupRequest): PeerKey {
   }
 }
 
-function openOrder(request: SetupRequest, payerSecret: Uint8Array): SetupOrder {
+function laneTerms(session: string, ticks: AcceptedOrder['ticks']): LaneTerms[] {
+  return (ticks?.lanes ?? []).map(({ anchor, length }, place) => {
+    const unitMsat = ticks?.unitMsat ?? ZERO_MSAT;
+    return { lane: laneId(session, place), session, place, anchor, length, unitMsat };
+  });
+}
+
+interface OpenedOrder extends SetupOrder {
+  readonly lanes: readonly LaneOrder[] | undefined;
+}
+
+function openOrder(request: SetupRequest, payerSecret: Uint8Array): OpenedOrder {
   const box = orderBox(payerSecret, request);
   let order: JsonObject;
   try {
-    const opened = openOnce(box.key, binaryMember(request.sealed, 'sealed'), box.associated);
+    const opened = decryptOnce(
+      box.key,
+      binaryMember(request.encrypted, 'encrypted'),
+      box.associated,
+    );
     order = jsonObject(parseJson(opened));
   } catch {
     throw new Fault('SETUP_DECRYPT');
   }
-  const { service, calls, grant } = order;
-  if (typeof service !== 'string' || typeof calls !== 'number' || typeof grant !== 'string') {
-    throw new Fault('SETUP_MALFORMED', { name: 'sealed' });
-  }
-  return { service, calls, grant };
+  const { grant, lanes } = order;
+  if (typeof grant !== 'string') throw new Fault('SETUP_MALFORMED', { name: 'encrypted' });
+  const lines = parseOrderLines(order);
+  return { lines, grant, lanes: lanes === undefined ? undefined : parseLaneOrders(lanes) };
+}
+
+/** The lines as a quote says them: one service as it was ordered, several as a list. */
+function quoteLines(lines: readonly Line[]): Pick<SetupQuote, 'service' | 'calls' | 'lines'> {
+  const [first] = lines;
+  if (first !== undefined && lines.length === 1)
+    return { service: first.service, calls: first.calls };
+  return {
+    lines: lines.map(({ service, calls, totalMsat }) => {
+      return { service, calls, total_msat: totalMsat.toString() };
+    }),
+  };
 }

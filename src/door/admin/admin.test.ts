@@ -3,7 +3,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -87,11 +87,51 @@ test('what is asked when the other side ends is answered with its end', async (t
   assert.equal(await connectLine(path, gone), undefined);
 });
 
+test('who asks without reading is not read any more; few questions run at once', async (t) => {
+  const open: (() => void)[] = [];
+  let most = 0;
+  const path = await serve(t, {
+    wait: () =>
+      new Promise((resolve) => {
+        open.push(() => resolve(undefined));
+        most = Math.max(most, open.length);
+      }),
+  });
+  const line = await connectLine(path, gone);
+  assert.ok(line);
+  const asked = Array.from({ length: 100 }, () => line.ask('wait'));
+  let answered = 0;
+  for (const one of asked) void one.then(() => answered++);
+  while (answered < 100) {
+    for (const resolve of open.splice(0)) resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert(most <= 16, `${most} at once`);
+  line.close();
+
+  let made = 0;
+  const big = (): Promise<string> => (made++, Promise.resolve('x'.repeat(1_000_000)));
+  const greedy = connect(await serve(t, { big }));
+  t.after(() => greedy.destroy());
+  greedy.pause();
+  const question = '{"id":1,"method":"big","params":[]}\n';
+  await new Promise((resolve) => greedy.write(question.repeat(1000), resolve));
+  let before = -1;
+  while (made !== before) {
+    before = made;
+    for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert(made > 0 && made < 100, `${made} answers of 1 MB were made`);
+});
+
 test('a socket that a killed process left is replaced; a path too long is refused', async (t) => {
   const dir = directory(t);
   writeFileSync(join(dir, 'a.sock'), '');
   const server = await openLineServer(join(dir, 'a.sock'), {}, silentLog);
   await server.close();
+  mkdirSync(join(dir, 'd.sock'));
+  const taken = openLineServer(join(dir, 'd.sock'), {}, silentLog);
+  await assert.rejects(taken, { code: 'CONFIG_INVALID' });
   const long = openLineServer(join(dir, 'x'.repeat(120)), {}, silentLog);
   await assert.rejects(long, { code: 'CONFIG_INVALID' });
 });
@@ -105,6 +145,7 @@ test('the admin of a host: sheet, sessions, audit, backup', async (t) => {
   assert.ok(admin);
   assert.deepEqual(await admin.sheet(), await store.sheet());
   assert.deepEqual(await admin.sessions(0n), { sessions: [], cursor: 0n });
+  assert.deepEqual(await admin.journal(0n), { transfers: [], cursor: 0n });
   assert.deepEqual(await admin.audit(), []);
   await admin.backup(join(dir, 'copy.db'));
   await assert.rejects(admin.backup(join(dir, 'copy.db')), { code: 'STORE_READONLY' });

@@ -7,7 +7,9 @@ import { Fault } from '../../base/fault/index.ts';
 import type { Log } from '../../base/log/index.ts';
 import type { Msat } from '../../base/money/index.ts';
 import type { UnixMs } from '../../base/time/index.ts';
-import { stateOf, type SessionRow, type Sheet } from '../../pay/ledger/index.ts';
+import { withLanes } from '../../books/index.ts';
+import { stateOf, type SessionRow, type Sheet, type Transfer } from '../../pay/ledger/index.ts';
+import type { LaneRow } from '../../pay/tick/index.ts';
 import type { HostStoreFile } from '../../port/store/index.ts';
 import { connectLine, openLineServer, type LineServer } from './line-socket.ts';
 
@@ -36,11 +38,20 @@ export interface SessionPage {
   readonly cursor: bigint;
 }
 
+/** Transfers in the order in which they were made. */
+export interface JournalPage {
+  readonly transfers: readonly Transfer[];
+  /** Where the next page starts. */
+  readonly cursor: bigint;
+}
+
 /** What the owner of a host can ask. */
 export interface HostAdmin {
   sheet(): Promise<Sheet>;
   /** At most a thousand sessions after `cursor`, 0 at first; an empty page ends the list. */
   sessions(cursor: bigint): Promise<SessionPage>;
+  /** At most a thousand transfers after `cursor`, the same. */
+  journal(cursor: bigint): Promise<JournalPage>;
   /** Every problem that an audit of the store finds. */
   audit(): Promise<readonly string[]>;
   /** Copies the store into a new file. */
@@ -49,7 +60,10 @@ export interface HostAdmin {
 
 /** The admin of a host. */
 export interface AdminParts {
-  readonly store: Pick<HostStoreFile, 'sessionsAfter' | 'audit' | 'backup' | 'sheet'>;
+  readonly store: Pick<
+    HostStoreFile,
+    'sessionsAfter' | 'transfersAfter' | 'lanesOf' | 'audit' | 'backup' | 'sheet'
+  >;
   /** The sheet as the running books know it; by default what is stored. */
   readonly sheet?: () => Promise<Sheet>;
 }
@@ -59,8 +73,16 @@ export function hostAdmin({ store, sheet = () => store.sheet() }: AdminParts): H
   return {
     sheet,
     sessions: async (cursor) => {
-      const { rows, position } = await store.sessionsAfter(cursor, SESSIONS_PER_PAGE);
-      return { sessions: rows.map(sessionFacts), cursor: position };
+      const { rows, position } = await store.sessionsAfter(cursor, ROWS_PER_PAGE);
+      const sessions = rows.map(async (row) => {
+        const { lanes, session } = row.terms;
+        return sessionFacts(row, lanes === undefined ? undefined : await store.lanesOf(session));
+      });
+      return { sessions: await Promise.all(sessions), cursor: position };
+    },
+    journal: async (cursor) => {
+      const { rows, position } = await store.transfersAfter(cursor, ROWS_PER_PAGE);
+      return { transfers: rows, cursor: position };
     },
     audit: () => store.audit(),
     backup: (file) => store.backup(file),
@@ -68,7 +90,7 @@ export function hostAdmin({ store, sheet = () => store.sheet() }: AdminParts): H
 }
 
 /** Each is less than a kilobyte: a page fits a line. */
-const SESSIONS_PER_PAGE = 1000;
+const ROWS_PER_PAGE = 1000;
 
 /** Where the socket of a host stands in its directory. */
 export function adminSocket(dir: string): string {
@@ -82,6 +104,7 @@ export function openAdminDoor(dir: string, admin: HostAdmin, log: Log): Promise<
     {
       sheet: () => admin.sheet(),
       sessions: (cursor: unknown) => admin.sessions(whole(cursor)),
+      journal: (cursor: unknown) => admin.journal(whole(cursor)),
       audit: () => admin.audit(),
       backup: (file: unknown) => {
         if (typeof file !== 'string') throw new Fault('REQUEST_MALFORMED');
@@ -101,15 +124,24 @@ export async function connectAdmin(
   return {
     sheet: async () => (await line.ask('sheet')) as Sheet,
     sessions: async (cursor) => (await line.ask('sessions', cursor)) as SessionPage,
+    journal: async (cursor) => (await line.ask('journal', cursor)) as JournalPage,
     audit: async () => (await line.ask('audit')) as string[],
     backup: async (file) => void (await line.ask('backup', file)),
     close: () => line.close(),
   };
 }
 
-function sessionFacts(row: SessionRow): SessionFacts {
-  const { session, service, payer, openedAtMs, expiresAtMs, calls, totalMsat } = row.terms;
-  const { chargedCalls, callsLeft, paidMsat, chargedMsat, creditMsat, paid } = stateOf(row);
+/** What lanes have spent is not in the row of their session. */
+function sessionFacts(row: SessionRow, lanes?: readonly LaneRow[]): SessionFacts {
+  const { session, service, payer, openedAtMs } = row.terms;
+  const { expiresAtMs, calls, totalMsat } = row.bought ?? row.terms;
+  const { chargedCalls, callsLeft, paidMsat, chargedMsat, creditMsat, paid } =
+    lanes === undefined
+      ? stateOf(row)
+      : withLanes(
+          stateOf(row),
+          lanes.map(({ terms, closed, spent }) => ({ ...terms, closed, spent })),
+        );
   return {
     session,
     service,

@@ -9,9 +9,9 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { Fault, asFault, isFaultCode, type FaultDetail } from '../../base/fault/index.ts';
+import { Fault, asFault, fromProblem, isFaultCode } from '../../base/fault/index.ts';
 import type { Log } from '../../base/log/index.ts';
-import { MAX_CONNECTIONS, MAX_LINE_BYTES, MAX_PATH_BYTES } from './limits.ts';
+import { MAX_CONNECTIONS, MAX_LINE_BYTES, MAX_PATH_BYTES, MAX_QUESTIONS } from './limits.ts';
 
 /** What can be asked at a socket, by name. */
 export type LineMethods = Readonly<Record<string, (...params: never[]) => Promise<unknown>>>;
@@ -34,13 +34,14 @@ export async function openLineServer(
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
     throw new Fault('CONFIG_INVALID', { path, problem: 'too long for a socket', max: 107 });
   }
-  rmSync(path, { force: true });
+  removeOld(path);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    readLines(socket, (line) => void answer(socket, line, methods, log));
+    const queue = new Questions(socket, (line) => answer(socket, line, methods, log));
+    readLines(socket, (line) => queue.add(line));
   });
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, path);
@@ -51,6 +52,40 @@ export async function openLineServer(
         for (const socket of sockets) socket.destroy();
       }),
   };
+}
+
+/** Questions of one caller: it is read no faster than it is answered, and reads its answers. */
+class Questions {
+  readonly #socket: Socket;
+  readonly #answer: (line: string) => Promise<void>;
+  #waiting: string[] = [];
+  #running = 0;
+
+  constructor(socket: Socket, answer: (line: string) => Promise<void>) {
+    this.#socket = socket;
+    this.#answer = answer;
+    socket.on('drain', () => this.#next());
+    socket.once('close', () => (this.#waiting = []));
+  }
+
+  add(line: string): void {
+    this.#waiting.push(line);
+    this.#next();
+  }
+
+  #next(): void {
+    const socket = this.#socket;
+    while (this.#running < MAX_QUESTIONS && socket.writableLength < MAX_LINE_BYTES) {
+      const line = this.#waiting.shift();
+      if (line === undefined) return void socket.resume();
+      this.#running++;
+      void this.#answer(line).finally(() => {
+        this.#running--;
+        this.#next();
+      });
+    }
+    socket.pause();
+  }
 }
 
 /** A line to a socket. */
@@ -105,10 +140,16 @@ function take(line: string, waiting: Map<number, Waiting>, end: () => void): voi
   const open = waiting.get(id);
   if (answered === undefined || open === undefined) return end();
   waiting.delete(id);
-  const fault = answered['fault'] as { code?: unknown; facts?: FaultDetail } | undefined;
+  const { fault } = answered;
   if (fault === undefined) return open.resolve(answered['result'] ?? undefined);
-  const code = isFaultCode(fault.code) ? fault.code : 'HOST_MALFORMED';
-  open.reject(new Fault(code, fault.facts));
+  open.reject(faultOf(fault));
+}
+
+/** Codes of wallets and stores are good here; facts are plain ones, as those of any peer. */
+function faultOf(told: unknown): Fault {
+  const { code, facts } = Object(told) as { readonly code?: unknown; readonly facts?: unknown };
+  const plain = fromProblem({ code: 'HOST_BROKEN', facts }).facts;
+  return new Fault(isFaultCode(code) ? code : 'HOST_MALFORMED', plain);
 }
 
 async function answer(socket: Socket, line: string, methods: LineMethods, log: Log): Promise<void> {
@@ -160,6 +201,15 @@ function decode(line: string): Record<string, unknown> | undefined {
       : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** @throws Fault `CONFIG_INVALID` */
+function removeOld(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw new Fault('CONFIG_INVALID', { path, problem: 'something else is in its place' }, error);
   }
 }
 

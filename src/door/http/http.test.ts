@@ -8,13 +8,13 @@ import { connect, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { utf8 } from '../../base/bytes/index.ts';
 import { openLog, silentLog } from '../../base/log/index.ts';
-import { MAX_BODY_BYTES, type HostRequest, type HostResponse } from '../../host/index.ts';
+import { HOST_LIMITS, type HostRequest, type HostResponse } from '../../host/index.ts';
 import { openHttpDoor, type HttpDoor } from './index.ts';
-import { MAX_HEADER_BYTES } from './limits.ts';
+import { DOOR_LIMITS } from './limits.ts';
 
 type Handle = (request: HostRequest) => Promise<HostResponse>;
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
-const MIB = Buffer.alloc(MAX_BODY_BYTES, 0x61);
+const MIB = Buffer.alloc(HOST_LIMITS.bodyBytes, 0x61);
 
 /** Says what it was asked. */
 async function echo(request: HostRequest): Promise<HostResponse> {
@@ -79,6 +79,40 @@ test('a request reaches the host with method, path, headers, body and address', 
   assert.match(answer, /\r\n\r\nPOST \/call\/x yes 5 127\.0\.0\.1$/);
 });
 
+test('a target may name its origin; another scheme is for the host to refuse', async () => {
+  const target = async (text: string): Promise<string | undefined> =>
+    / (\S+) - 0 /.exec(await talk([request(`GET ${text}`)]))?.[1];
+  assert.equal(await target('http://evil.example/call/x?a=http://b/c'), '/call/x');
+  assert.equal(await target('HTTPS://user:pass@evil.example:1/rpc'), '/rpc');
+  assert.equal(await target('//evil.example/rpc'), '//evil.example/rpc');
+  assert.equal(await target('ftp://evil.example/rpc'), 'ftp://evil.example/rpc');
+});
+
+test('what a proxy could read in another way is refused, and the connection closed', async () => {
+  const chunk = '3\r\nabc\r\n0\r\n\r\n';
+  const odd: readonly Readonly<Record<string, string>>[] = [
+    { 'content-length': '3', 'transfer-encoding': 'chunked' },
+    { 'content-length': '3', 'Content-Length': '3' },
+    { 'content-length': '3', 'Content-Length': '4' },
+    { 'content-length': '+3' },
+    { 'content-length': '-3' },
+    { 'content-length': '3e0' },
+    { 'content-length': '99999999999999999999' },
+    { 'transfer-encoding': 'xchunked' },
+    { 'transfer-encoding': 'chunked, identity' },
+    { 'x-folded': 'a\r\n b' },
+    { 'x-zero': 'a\0b' },
+  ];
+  for (const headers of odd) {
+    const head = request('POST /', { connection: 'keep-alive', ...headers });
+    const answer = await talk([head, chunk]);
+    assert.match(answer, /^HTTP\/1\.1 400 /, JSON.stringify(headers));
+    assert.doesNotMatch(answer, /POST/);
+  }
+  const bare = await talk([request('POST /', { connection: 'keep-alive' }).replaceAll('\r', '')]);
+  assert.match(bare, /^HTTP\/1\.1 400 /);
+});
+
 test('methods are for the host to judge; HEAD gets no body', async () => {
   for (const method of ['GET', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
     assert.match(await talk([request(`${method} /a`)]), new RegExp(`\r\n\r\n${method} /a - 0 `));
@@ -139,7 +173,7 @@ test('what is not HTTP is answered by 400, too many headers by 431, without the 
     'GET / HTTP/1.1\r\nhost: a\r\nbad header\r\n\r\n',
   ];
   for (const text of bad) assert.match(await talk([text]), /^HTTP\/1\.1 400 /, text);
-  const large = request('GET /', { 'x-large': 'a'.repeat(MAX_HEADER_BYTES) });
+  const large = request('GET /', { 'x-large': 'a'.repeat(DOOR_LIMITS.headerBytes) });
   assert.match(await talk([large]), /^HTTP\/1\.1 431 /);
 });
 

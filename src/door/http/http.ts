@@ -1,135 +1,152 @@
 /**
- * The HTTP door: node:http in front of a host. Plain text on loopback only.
+ * The HTTP door: node:http or node:https in front of a host. Plain text on loopback, or behind a
+ * proxy, only.
  * @module
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isIP, type AddressInfo, type Socket } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { Server as NetServer, isIP, type AddressInfo, type Socket } from 'node:net';
 import { Fault, asFault } from '../../base/fault/index.ts';
 import type { Log } from '../../base/log/index.ts';
-import { MAX_BODY_BYTES, problemResponse, type Host, type HostResponse } from '../../host/index.ts';
-import {
-  ANSWER_IDLE_MS,
-  CHECK_INTERVAL_MS,
-  HEADERS_TIMEOUT_MS,
-  KEEP_ALIVE_MS,
-  MAX_CONNECTIONS,
-  MAX_HEADER_BYTES,
-  MAX_PARKED_BYTES,
-  REQUEST_TIMEOUT_MS,
-} from './limits.ts';
+import { systemClock } from '../../base/time/index.ts';
+import { HOST_LIMITS, problemResponse, type Host, type HostResponse } from '../../host/index.ts';
+import { forwardedAddress, isLoopback, quotaAddress } from './address.ts';
+import { CHECK_INTERVAL_MS, DOOR_LIMITS, type DoorLimits } from './limits.ts';
+import { Visitors } from './visitors.ts';
 
 /** An open door. */
 export interface HttpDoor {
   /** `http://127.0.0.1:8402`. */
   readonly url: string;
   readonly port: number;
-  /** Takes no more requests, lets those under way be answered, then closes. */
-  close(): Promise<void>;
+  /** Open connections. */
+  connections(): number;
+  /** New connections get this certificate. @throws Fault `CONFIG_INVALID` */
+  renew(certificate: Certificate): void;
+  /**
+   * Takes no more requests, lets those under way be answered, then closes; after `graceMs` (by
+   * default `answerTimeoutMs`) everybody is cut.
+   */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** What a TLS server shows, and its secret. */
+export interface Certificate {
+  /** The chain, in PEM. */
+  readonly cert: string;
+  /** The private key, in PEM. */
+  readonly key: string;
 }
 
 /** Where a door is. */
 export interface DoorAddress {
   readonly address: string;
   readonly port: number;
+  readonly tls?: Certificate;
   /**
-   * A TLS proxy on this machine stands in front: who asks is the last address in `X-Forwarded-For`,
-   * which the proxy writes. Without it all its visitors would share one quota.
+   * A TLS proxy stands in front: who asks is the last address in `X-Forwarded-For`, which the proxy
+   * writes. Without it all its visitors would share one quota. Nobody else may reach the port.
    */
   readonly behindProxy?: boolean;
+  readonly limits?: Partial<DoorLimits>;
+  /** The largest body; that of the host. */
+  readonly bodyBytes?: number;
 }
 
-/** Opens a door. @throws Fault `CONFIG_INVALID` for an address that is not loopback or not free */
+/** What a request is served with. */
+interface Room {
+  readonly host: Pick<Host, 'handle'>;
+  readonly limits: DoorLimits;
+  readonly bodyBytes: number;
+  readonly visitors: Visitors;
+  readonly proxy: boolean;
+}
+
+/**
+ * Opens a door.
+ * @throws Fault `CONFIG_INVALID` for plain HTTP off loopback, a certificate that does not fit its
+ * key, and an address that is not free
+ */
 export async function openHttpDoor(
   host: Pick<Host, 'handle'>,
   at: DoorAddress,
   log: Log,
 ): Promise<HttpDoor> {
-  if (!isLoopback(at.address)) {
+  const { tls, behindProxy: proxy = false, bodyBytes = HOST_LIMITS.bodyBytes } = at;
+  if (tls === undefined && !proxy && !isLoopback(at.address)) {
     throw new Fault('CONFIG_INVALID', { address: at.address, problem: 'plain HTTP off loopback' });
   }
-  const options = {
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-  };
-  const visitors = new Visitors();
-  const server = createServer(options, (incoming, outgoing) => {
-    serve(host, incoming, outgoing, { visitors, proxy: at.behindProxy ?? false }).catch(
-      (error: unknown) => {
-        if (incoming.complete) log.error('answer could not be sent', {}, error);
-        outgoing.destroy();
-      },
-    );
+  const limits = { ...DOOR_LIMITS, ...at.limits };
+  const visitors = new Visitors(limits, proxy);
+  const room = { host, limits, bodyBytes, visitors, proxy };
+  const { server, renew } = makeServer(limits, tls, (incoming, outgoing) => {
+    serve(room, incoming, outgoing).catch((error: unknown) => {
+      if (incoming.complete) log.error('answer could not be sent', {}, error);
+      outgoing.destroy();
+    });
   });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.on('connection', (socket) => visitors.enter(socket));
+  server.maxConnections = limits.connections;
+  server.on('connection', (socket: Socket) => visitors.enter(socket));
+  if (tls !== undefined)
+    server.on('secureConnection', (socket: Socket) => visitors.secured(socket));
   await listen(server, at);
   const { port } = server.address() as AddressInfo;
   const name = isIP(at.address) === 6 ? `[${at.address}]` : at.address;
-  return { url: `http://${name}:${port}`, port, close: () => close(server, visitors) };
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${name}:${port}`,
+    port,
+    connections: () => visitors.count,
+    renew,
+    close: (graceMs = limits.answerTimeoutMs) => close(server, visitors, graceMs),
+  };
 }
 
-function isLoopback(address: string): boolean {
-  return address === '::1' || address === 'localhost' || /^127(\.\d{1,3}){3}$/.test(address);
+function makeServer(
+  limits: DoorLimits,
+  tls: Certificate | undefined,
+  listener: RequestListener,
+): { server: Server; renew: (certificate: Certificate) => void } {
+  const options = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersTimeoutMs),
+    keepAliveTimeout: limits.keepAliveMs,
+  };
+  if (tls === undefined) {
+    return { server: createServer(options, listener), renew: () => undefined };
+  }
+  const handshakeTimeout = limits.headersTimeoutMs;
+  const server = checked(() => createTlsServer({ ...options, ...tls, handshakeTimeout }, listener));
+  return { server, renew: (certificate) => checked(() => server.setSecureContext(certificate)) };
 }
 
-/** Connections, and which of them are owed an answer: the others are cut when the door closes. */
-class Visitors {
-  readonly #open = new Set<Socket>();
-  readonly #owed = new Map<Socket, number>();
-  #leaving = false;
-  #parkedBytes = 0;
-
-  /** Keeps count of what is held of unfinished bodies; false when it is too much. */
-  park(bytes: number): boolean {
-    this.#parkedBytes += bytes;
-    return this.#parkedBytes <= MAX_PARKED_BYTES;
-  }
-
-  /** A body is complete, or was given up. */
-  unpark(bytes: number): void {
-    this.#parkedBytes -= bytes;
-  }
-
-  enter(socket: Socket): void {
-    this.#open.add(socket);
-    socket.once('close', () => {
-      this.#open.delete(socket);
-      this.#owed.delete(socket);
-    });
-  }
-
-  /** From here to the end of its answer a request is under way. */
-  owe(socket: Socket, outgoing: ServerResponse): void {
-    if (socket.destroyed) return;
-    this.#owed.set(socket, (this.#owed.get(socket) ?? 0) + 1);
-    outgoing.once('close', () => {
-      const left = (this.#owed.get(socket) ?? 1) - 1;
-      if (left > 0) return void this.#owed.set(socket, left);
-      this.#owed.delete(socket);
-      if (this.#leaving) socket.destroySoon();
-    });
-  }
-
-  /** Lets those wait who are owed an answer; Node itself would wait for half-sent requests too. */
-  leave(): void {
-    this.#leaving = true;
-    for (const socket of this.#open) if (!this.#owed.has(socket)) socket.destroy();
+/** @throws Fault `CONFIG_INVALID` instead of OpenSSL's own error */
+function checked<T>(use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    const problem = 'the certificate and the private key cannot be used';
+    throw new Fault('CONFIG_INVALID', { problem }, error);
   }
 }
 
 async function serve(
-  host: Pick<Host, 'handle'>,
+  room: Room,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { visitors, proxy }: { readonly visitors: Visitors; readonly proxy: boolean },
 ): Promise<void> {
-  const body = await readBody(incoming, visitors);
+  const { host, visitors } = room;
+  const body = await readBody(incoming, room);
   visitors.owe(incoming.socket, outgoing);
-  if (body instanceof Fault) return send(outgoing, lastAnswer(body));
-  const url = incoming.url ?? '/';
+  if (body instanceof Fault) return send(room, outgoing, lastAnswer(body));
+  const url = originForm(incoming.url ?? '/');
   const query = url.indexOf('?');
   const answer = await host.handle({
     method: incoming.method ?? '',
@@ -139,32 +156,37 @@ async function serve(
       return Array.isArray(value) ? value.join(', ') : value;
     },
     body,
-    address: (proxy ? forwardedFor(incoming) : undefined) ?? incoming.socket.remoteAddress ?? '',
+    address: visitorOf(room, incoming),
   });
-  send(outgoing, answer);
+  send(room, outgoing, answer);
 }
 
-/**
- * The address that the proxy on this machine saw; anything before it a visitor may have made up.
- */
-function forwardedFor(incoming: IncomingMessage): string | undefined {
-  const header = incoming.headers['x-forwarded-for'];
-  const last = (Array.isArray(header) ? header.at(-1) : header)?.split(',').at(-1)?.trim();
-  return last !== undefined && isIP(last) !== 0 ? last : undefined;
+function visitorOf({ proxy }: Room, { headers, socket }: IncomingMessage): string {
+  const header = headers['x-forwarded-for'];
+  const last = Array.isArray(header) ? header.at(-1) : header;
+  const forwarded = proxy ? forwardedAddress(last) : undefined;
+  return quotaAddress(forwarded ?? socket.remoteAddress ?? '');
+}
+
+/** A target may name its origin as well (RFC 9112, 3.2.2); which one it is says the proxy. */
+function originForm(target: string): string {
+  return target.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '');
 }
 
 /** The whole body, or why it is not taken; the rest of it is not read then. */
-function readBody(incoming: IncomingMessage, visitors: Visitors): Promise<Uint8Array | Fault> {
+function readBody(
+  incoming: IncomingMessage,
+  { visitors, bodyBytes }: Room,
+): Promise<Uint8Array | Fault> {
   return new Promise((resolve, reject) => {
-    const tooLarge = (): Fault => new Fault('REQUEST_TOO_LARGE', { max: MAX_BODY_BYTES });
-    if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES)
-      return resolve(tooLarge());
+    const tooLarge = (): Fault => new Fault('REQUEST_TOO_LARGE', { max: bodyBytes });
+    if (Number(incoming.headers['content-length'] ?? 0) > bodyBytes) return resolve(tooLarge());
     const chunks: Buffer[] = [];
     let size = 0;
     const add = (chunk: Buffer): void => {
       size += chunk.length;
       const room = visitors.park(chunk.length);
-      if (room && size <= MAX_BODY_BYTES) return void chunks.push(chunk);
+      if (room && size <= bodyBytes) return void chunks.push(chunk);
       incoming.off('data', add).pause();
       resolve(room ? tooLarge() : new Fault('CALL_BUSY'));
       chunks.length = 0;
@@ -192,16 +214,20 @@ function lastAnswer(fault: Fault): HostResponse {
   return { ...answer, headers: { ...answer.headers, connection: 'close' } };
 }
 
-function send(outgoing: ServerResponse, answer: HostResponse): void {
+function send({ limits, visitors }: Room, outgoing: ServerResponse, answer: HostResponse): void {
   if (outgoing.destroyed) return;
   const { status, headers, body } = answer;
   // RFC 9110, 8.6: an answer without content has no length.
-  const length = status === 204 ? {} : { 'content-length': body.length };
+  const length = status === 204 || status === 304 ? {} : { 'content-length': body.length };
   outgoing.writeHead(status, { ...headers, ...length });
   outgoing.end(body);
   const { socket } = outgoing;
   // What the kernel has taken already is not parked here.
-  if (socket === null || socket.writableLength > 0) outgoing.setTimeout(ANSWER_IDLE_MS);
+  if (socket !== null && socket.writableLength === 0) return;
+  visitors.parkAnswer(outgoing, body.length);
+  outgoing.setTimeout(limits.answerIdleMs);
+  const done = systemClock.timer(limits.answerTimeoutMs, () => outgoing.destroy());
+  outgoing.once('close', done);
 }
 
 function listen(server: Server, at: { address: string; port: number }): Promise<void> {
@@ -215,9 +241,15 @@ function listen(server: Server, at: { address: string; port: number }): Promise<
   });
 }
 
-function close(server: Server, visitors: Visitors): Promise<void> {
+function close(server: Server, visitors: Visitors, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
+    const done = systemClock.timer(graceMs, () => visitors.cut());
+    // Node's own `close` would also cut answers that are made and not yet taken.
+    NetServer.prototype.close.call(server, () => {
+      done();
+      server.close();
+      resolve();
+    });
     visitors.leave();
   });
 }

@@ -1,2 +1,4 @@
 /** The HTTP door. @module */
-export { openHttpDoor, type HttpDoor } from './http.ts';
+export { isLoopback } from './address.ts';
+export { openHttpDoor, type Certificate, type DoorAddress, type HttpDoor } from './http.ts';
+export { DOOR_LIMITS, type DoorLimits } from './limits.ts';

@@ -1,0 +1,148 @@
+/**
+ * One call over a lane: check its code, accept its tick, run the service, spend, answer.
+ *
+ * The hot path: a call whose lane is in memory and whose handler returns at once awaits nothing but
+ * the commit.
+ * @module
+ */
+import { sameSecretText, toHex, utf8, writeHex } from '../base/bytes/index.ts';
+import { Fault, asFault } from '../base/fault/index.ts';
+import { msat } from '../base/money/index.ts';
+import type { Books, LaneRun, LaneSession } from '../books/index.ts';
+import { requestHashHex } from '../pay/bundle/index.ts';
+import { LaneCodes, laneId, laneKey } from '../pay/tick/index.ts';
+import type { HostKeys } from '../port/keys/index.ts';
+import { parseTick, type CallBalance, type TickCredential } from '../wire/toll/index.ts';
+import type { Call, CallAnswer } from './call.ts';
+import { boundFingerprint } from './identities.ts';
+import type { PaymentWatch } from './payments.ts';
+import type { Runs } from './runs.ts';
+import type { Service } from './service.ts';
+
+/** What calls over lanes are served with. */
+export interface LaneCounterParts {
+  readonly keys: HostKeys;
+  readonly books: Books;
+  readonly payments: PaymentWatch;
+}
+
+/** Where calls over lanes are served. */
+export class LaneCounter {
+  readonly #parts: LaneCounterParts;
+  readonly #runs: Runs;
+  /** The codes of a session's lanes, by place. */
+  readonly #codes = new WeakMap<LaneSession, LaneCodes[]>();
+  readonly #digest = new Uint32Array(4);
+  readonly #digestBytes = new Uint8Array(this.#digest.buffer);
+
+  constructor(parts: LaneCounterParts, runs: Runs) {
+    this.#parts = parts;
+    this.#runs = runs;
+  }
+
+  /**
+   * Serves one call; `service` is undefined when there is none of its name.
+   * @throws Fault the refusal, or what became of the call
+   */
+  async serve(call: Call, service: Service | undefined): Promise<CallAnswer> {
+    if (service === undefined)
+      throw new Fault('SERVICE_UNKNOWN', { service: call.service.slice(0, 64) });
+    const credential = parseTick(call.credential);
+    const { lanes } = this.#parts.books;
+    const hash = requestHashHex(call.service, call.input);
+    let slot = lanes.slotOf(credential.lane);
+    // Others that are loaded meanwhile may take its place again.
+    for (; slot < 0; slot = lanes.slotOf(credential.lane)) await this.#load(credential.lane);
+    const { session } = lanes.lane(slot);
+    this.#authenticate(lanes.lane(slot), credential, hash);
+    if (session.terms.service !== service.name) {
+      throw new Fault('CODE_INVALID', { sold: session.terms.service });
+    }
+    const { n, done } = credential;
+    if (service.ticks === undefined) throw new Fault('TICK_UNSOLD', { service: service.name });
+    const cost = service.ticks.unitsOf(call.input);
+    const units = cost instanceof Promise ? await cost : cost;
+    if (lanes.slotOf(credential.lane) !== slot) throw new Fault('LANE_MOVED');
+    writeHex(this.#digestBytes, 0, hash.slice(0, 32));
+    const admission = lanes.admit(slot, { n, done, digest: this.#digest, units }, credential);
+    if (admission.kind === 'repeat') {
+      const balance = this.#balance(slot, session, 0);
+      return { body: await admission.answer, balance };
+    }
+    const { run } = admission;
+    const ran = this.#runs.run(service, call.input, new LaneCallName(credential));
+    const ended = ran instanceof Promise ? await ran : ran;
+    if (!(ended instanceof Uint8Array)) throw released(run, ended.fault);
+    const charged = run.charge(ended);
+    // As of now: when it is durable, the slot may be another lane's.
+    const balance = this.#balance(slot, session, run.rerun ? 0 : units);
+    return { body: await charged, balance };
+  }
+
+  /** The payer may be faster than the wallet's wake-up. */
+  async #load(lane: Uint8Array): Promise<void> {
+    const { books, payments } = this.#parts;
+    try {
+      await books.lanes.load(lane);
+    } catch (error) {
+      if (asFault(error).code !== 'SESSION_UNPAID') throw error;
+      await payments.refresh().catch(() => undefined);
+      await books.lanes.load(lane);
+    }
+  }
+
+  /** @throws Fault `CODE_INVALID` unless the code is made with the lane's key */
+  #authenticate(
+    { session, place }: { session: LaneSession; place: number },
+    credential: TickCredential,
+    hash: string,
+  ): void {
+    const all = this.#codes.get(session) ?? [];
+    const known = all[place]?.code(credential, hash);
+    if (known !== undefined && sameSecretText(known, credential.code)) return;
+    const { codeKey, session: id } = session.terms;
+    const lane = laneId(id, place);
+    const codes = (host: string): LaneCodes => new LaneCodes(laneKey(codeKey, { host, lane }));
+    const host = boundFingerprint(this.#parts.keys, utf8(credential.code), (fingerprint) =>
+      utf8(codes(fingerprint).code(credential, hash)),
+    );
+    all[place] = codes(host);
+    this.#codes.set(session, all);
+  }
+
+  #balance(slot: number, { unitMsat }: LaneSession, units: number): CallBalance {
+    const { credit, left } = this.#parts.books.lanes.balance(slot);
+    return {
+      chargedMsat: msat(units * unitMsat),
+      creditMsat: msat(credit * unitMsat),
+      callsLeft: left,
+    };
+  }
+}
+
+/** What a handler may ask for, made when it does. */
+class LaneCallName {
+  readonly #lane: Uint8Array;
+  readonly #n: number;
+
+  constructor({ lane, n }: TickCredential) {
+    this.#lane = lane;
+    this.#n = n;
+  }
+
+  get session(): string {
+    return toHex(this.#lane);
+  }
+
+  get n(): bigint {
+    return BigInt(this.#n);
+  }
+}
+
+/** Ends a run that made no answer; gives what the payer is told. */
+function released(run: LaneRun, reason: Fault): Fault {
+  // It was charged when it was first answered: the payer must not believe that it was not.
+  const fault = run.rerun ? new Fault('CALL_RERUN_FAILED', {}, reason) : reason;
+  run.release(fault);
+  return fault;
+}
