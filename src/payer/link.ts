@@ -7,21 +7,13 @@ import { Fault, fromProblem, isFault } from '../base/fault/index.ts';
 import { parseJson, type Json } from '../base/json/index.ts';
 import type { Random } from '../base/random/index.ts';
 import type { Clock } from '../base/time/index.ts';
-import { peerKey, type PeerKey } from '../port/keys/index.ts';
 import type { Net, NetResponse } from '../port/net/index.ts';
 import type { PayerStore } from '../port/store/index.ts';
 import { parseResponse, printRequest } from '../wire/rpc/index.ts';
-import {
-  BALANCE_HEADER,
-  DESCRIPTION_PATH,
-  parseBalanceHeader,
-  parseDescription,
-  toAuthorization,
-  type CallBalance,
-  type Description,
-} from '../wire/toll/index.ts';
+import { DESCRIPTION_PATH, parseDescription, type Description } from '../wire/toll/index.ts';
 import { ASK_DEADLINE_MS, TRY_TIMEOUT_MS } from './limits.ts';
 import { persist } from './retry.ts';
+import { checkTrust, readKeys, type ShownKeys, type Trust } from './trust.ts';
 
 /** What a link works with. */
 export interface LinkParts {
@@ -31,82 +23,73 @@ export interface LinkParts {
   readonly random: Random;
 }
 
-/**
- * How to know that a host is the right one: its key, the key's fingerprint, or the first one it
- * shows.
- */
-export interface Trust {
-  /** SPKI in PEM, from a file that the seller gave out. */
-  readonly hostKeyPem?: string;
-  /** SHA-256 of the key in DER, hex. */
-  readonly fingerprint?: string;
+/** What is posted. */
+export interface PostMessage {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** A host whose key is the expected one. */
-export interface Link {
+export interface Link extends ShownKeys {
   readonly url: string;
-  readonly key: PeerKey;
   readonly description: Description;
   /**
    * JSON-RPC, tried again while the way or the moment is bad.
    * @throws Fault what the host reported
    */
-  ask(method: string, params: Json, toll?: string): Promise<Json>;
-  /** One try of `POST /call/<service>`. */
-  call(
-    service: string,
-    input: Uint8Array,
-    credential: string,
-    signal?: AbortSignal,
-  ): Promise<{ body: Uint8Array; balance: CallBalance }>;
+  ask(method: string, params: Json, toll?: string, signal?: AbortSignal): Promise<Json>;
+  /** One try of a POST, whatever comes back. @throws Fault `HOST_UNREACHABLE`, `CALL_UNANSWERED` */
+  post(path: string, message: PostMessage): Promise<NetResponse>;
 }
 
 /**
  * Reads a host's description and checks its key.
- * @throws Fault `HOST_KEY_CHANGED`, `HOST_FOREIGN`, `HOST_UNREACHABLE`
+ * @throws Fault `HOST_KEY_CHANGED`, `HOST_CERTIFICATE`, `HOST_SIGNATURE`, `HOST_FOREIGN`,
+ * `HOST_UNREACHABLE`
  */
 export async function openLink(parts: LinkParts, hostUrl: string, trust: Trust): Promise<Link> {
   const url = normalizeUrl(hostUrl);
   const patience = { ...parts, deadlineMs: ASK_DEADLINE_MS };
-  const { description, key } = await persist(patience, async () =>
+  const { description, shown } = await persist(patience, () =>
     readDescription(
-      await parts.net.send({ ...get, url: url + DESCRIPTION_PATH, timeoutMs: TRY_TIMEOUT_MS }),
+      parts.net.send({ ...get, url: url + DESCRIPTION_PATH, timeoutMs: TRY_TIMEOUT_MS }),
     ),
   );
-  await checkTrust(parts, url, key, trust);
+  await checkTrust({ ...parts, url, description, shown }, trust);
   return {
     url,
-    key,
+    ...shown,
     description,
-    ask: (method, params, toll) => ask(parts, url, { method, params, toll }),
-    call: async (service, input, credential, signal) => {
-      const response = await parts.net.send({
+    ask: (method, params, toll, signal) => ask(parts, url, { method, params, toll, signal }),
+    post: (path, { headers, body, signal }) =>
+      parts.net.send({
         method: 'POST',
-        url: `${url}/call/${service}`,
-        headers: { ...jsonHeaders, authorization: toAuthorization(credential) },
-        body: input,
+        url: url + path,
+        headers,
+        body,
         timeoutMs: TRY_TIMEOUT_MS,
         ...(signal ? { signal } : {}),
-      });
-      const { body, headers } = accepted(response);
-      return { body, balance: parseBalanceHeader(headers[BALANCE_HEADER]) };
-    },
+      }),
   };
 }
 
 const jsonHeaders = { 'content-type': 'application/json', accept: 'application/json' };
 const get = { method: 'GET', headers: { accept: 'application/json' } } as const;
 
-/** Nothing is bought yet: whatever is strange here costs nothing. @throws Fault `HOST_FOREIGN` */
-function readDescription(answer: NetResponse): { description: Description; key: PeerKey } {
+/**
+ * Nothing is bought yet: whatever is strange here costs nothing.
+ * @throws Fault `HOST_FOREIGN`, `HOST_SIGNATURE`
+ */
+async function readDescription(
+  answer: Promise<NetResponse>,
+): Promise<{ description: Description; shown: ShownKeys }> {
   try {
-    const description = parseDescription(jsonOf(accepted(answer)));
-    const key = peerKey(description.host_key);
-    if (key.fingerprint !== description.host_key_fingerprint) throw new Fault('HOST_FOREIGN');
-    return { description, key };
+    const description = parseDescription(jsonOf(accepted(await answer)));
+    return { description, shown: readKeys(description) };
   } catch (error) {
-    const passing = isFault(error) && error.row.retry === 'same';
-    throw passing ? error : new Fault('HOST_FOREIGN', {}, error);
+    const told = isFault(error) && (error.row.retry === 'same' || error.code === 'HOST_SIGNATURE');
+    throw told ? error : new Fault('HOST_FOREIGN', {}, error);
   }
 }
 
@@ -131,48 +114,34 @@ function isLoopbackName(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?(\/|$)/i.test(host);
 }
 
-async function checkTrust(
-  parts: LinkParts,
-  url: string,
-  key: PeerKey,
-  trust: Trust,
-): Promise<void> {
-  const { fingerprint } = key;
-  const told =
-    trust.hostKeyPem === undefined ? trust.fingerprint : peerKey(trust.hostKeyPem).fingerprint;
-  if (told !== undefined) {
-    if (told !== fingerprint)
-      throw new Fault('HOST_KEY_CHANGED', { expected: told, shown: fingerprint });
-    return;
-  }
-  const pinned = await parts.store.pin({ host: url, fingerprint, pinnedAtMs: parts.clock.now() });
-  if (pinned.fingerprint !== fingerprint) {
-    throw new Fault('HOST_KEY_CHANGED', { expected: pinned.fingerprint, shown: fingerprint });
-  }
-}
-
 function ask(
   parts: LinkParts,
   url: string,
-  request: { readonly method: string; readonly params: Json; readonly toll: string | undefined },
+  request: {
+    readonly method: string;
+    readonly params: Json;
+    readonly toll: string | undefined;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<Json> {
-  const { method, params, toll } = request;
+  const { method, params, toll, signal } = request;
   const envelope = printRequest({ id: 1, method, params, ...(toll === undefined ? {} : { toll }) });
   const body = utf8(JSON.stringify(envelope));
-  return persist({ ...parts, deadlineMs: ASK_DEADLINE_MS }, async () => {
+  return persist({ ...parts, deadlineMs: ASK_DEADLINE_MS, signal }, async () => {
     const response = await parts.net.send({
       method: 'POST',
       url: `${url}/rpc`,
       headers: jsonHeaders,
       body,
       timeoutMs: TRY_TIMEOUT_MS,
+      ...(signal ? { signal } : {}),
     });
     return parseResponse(jsonOf(response), 1).result;
   });
 }
 
 /** The answer, if it is one. @throws Fault what the host reported */
-function accepted(answer: NetResponse): NetResponse {
+export function accepted(answer: NetResponse): NetResponse {
   if (answer.status === 200) return answer;
   let problem: Json;
   try {

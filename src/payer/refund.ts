@@ -27,6 +27,8 @@ export interface RefundOptions {
   /** Absent: what the invoice says, else all that is refundable. */
   readonly amountMsat?: Msat;
   readonly deadlineMs?: number;
+  /** Ends the waiting; the refund goes on, and the same id finds out. */
+  readonly signal?: AbortSignal;
 }
 
 /** A refund that has arrived. */
@@ -44,6 +46,8 @@ export interface RefundParts extends LinkParts {
 /** The session that is refunded. */
 export interface RefundSession {
   readonly session: string;
+  /** The fingerprint under which it was sold. */
+  readonly host: string;
   readonly codeKey: Uint8Array;
   /** What the host says is refundable now. */
   refundableMsat(): Promise<Msat>;
@@ -104,11 +108,11 @@ async function finish(
   link: Link,
   session: RefundSession,
   refund: PayerRefund,
-  { deadlineMs = REFUND_DEADLINE_MS }: RefundOptions,
+  { deadlineMs = REFUND_DEADLINE_MS, signal }: RefundOptions,
 ): Promise<PayerRefund> {
   const { store, wallet } = parts;
   const { id, paymentHash } = refund;
-  return persist({ ...parts, deadlineMs }, async () => {
+  return persist({ ...parts, deadlineMs, signal }, async () => {
     const mine = await wallet.incoming(paymentHash);
     if (mine?.state === 'paid') return store.endRefund(id, 'refunded');
     // A refusal is thrown and does not end it: a copy of the question may still be on its way.
@@ -126,12 +130,12 @@ async function finish(
 
 async function ask(
   link: Link,
-  { session, codeKey }: RefundSession,
+  { session, host, codeKey }: RefundSession,
   { invoice, amountMsat }: PayerRefund,
   { random }: RefundParts,
 ): Promise<{ readonly state: string; readonly reason?: string }> {
   const salt = random.bytes(16);
-  const fields = { host: link.key.fingerprint, session, salt, invoice, amountMsat };
+  const fields = { host, session, salt, invoice, amountMsat };
   const credential = printAsk({ session, salt, code: refundCode(codeKey, fields) });
   const params: Json = { invoice, amount_msat: amountMsat.toString() };
   const answer = jsonObject(await link.ask('toll.refund', params, credential));

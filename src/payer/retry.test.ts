@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Fault, type FaultCode } from '../base/fault/index.ts';
+import { FAULTS, Fault, type FaultCode } from '../base/fault/index.ts';
 import { seededRandom } from '../base/random/index.ts';
 import { unixMs, type Clock } from '../base/time/index.ts';
+import { VERDICTS } from './call-message.ts';
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from './limits.ts';
 import { persist, type Patience } from './retry.ts';
 
@@ -160,4 +161,12 @@ test('an abort ends it with its reason: before a try, and in a pause', async () 
 test('the same seed gives the same pauses', async () => {
   const [a, b] = [await run(['CALL_BUSY']), await run(['CALL_BUSY'])];
   assert.deepEqual(a.pauses, b.pauses);
+});
+
+test('what ends a number is never sent again under it: no verdict says retry same', () => {
+  for (const code of VERDICTS) {
+    const { retry, passes } = FAULTS[code];
+    assert.notEqual(retry, 'same', code);
+    assert.ok(!passes, code);
+  }
 });

@@ -2,7 +2,7 @@
  * Trying again: the same request, after a growing pause, until it is answered or time is up.
  * @module
  */
-import { Fault, isFault, type FaultCode } from '../base/fault/index.ts';
+import { Fault, isFault } from '../base/fault/index.ts';
 import type { Random } from '../base/random/index.ts';
 import type { Clock } from '../base/time/index.ts';
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from './limits.ts';
@@ -14,22 +14,6 @@ export interface Patience {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Faults of the way or of the moment: the same request may pass a little later. */
-const PASSING: ReadonlySet<FaultCode> = new Set<FaultCode>([
-  'HOST_UNREACHABLE',
-  'CALL_UNANSWERED',
-  'HOST_STOPPING',
-  'HOST_BROKEN',
-  'CALL_BUSY',
-  'CALL_UNRESOLVED',
-  'CALL_RERUN_FAILED',
-  'SETUP_BUSY',
-  'HOST_WALLET',
-  'SESSION_UNPAID',
-  'REFUND_BUSY',
-  'REFUND_PENDING',
-]);
 
 /**
  * Runs `attempt` until it succeeds, fails for good, or the deadline has passed.
@@ -47,7 +31,7 @@ export async function persist<T>(patience: Patience, attempt: () => Promise<T>):
     try {
       return await attempt();
     } catch (error) {
-      if (!isFault(error) || !PASSING.has(error.code)) throw error;
+      if (!isFault(error) || !error.row.passes) throw error;
       unanswered ||= error.row.money === 'unknown';
       const waitMs = pauseMs + random.below(pauseMs);
       if (clock.monotonicMs() + waitMs >= endMs) throw lastWord(error, unanswered);
