@@ -3,7 +3,7 @@
 # Without names: those that tests need today. Quick when nothing is missing.
 set -euo pipefail
 
-needed_today=()
+needed_today=(chromium python)
 
 # name       command        package                                     needed by
 services='
@@ -11,10 +11,12 @@ postgres     postgres       postgresql                                  test/con
 nats         nats-server    nats-server                                 test/contract: bus
 chromium     chromium       chromium                                    test/e2e: pages
 electrum     electrum       electrum                                    test/interop: wallets
+python       cryptography   python3-cryptography                        test/e2e: a client in Python
 '
 
 has() {
-  command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+  command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null ||
+    compgen -G "/usr/lib/python3/dist-packages/$1" >/dev/null
 }
 
 packages=()
