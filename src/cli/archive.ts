@@ -22,11 +22,11 @@ import { z } from 'zod';
 import { Fault, isFault } from '../base/fault/index.ts';
 import { formatTime, systemClock } from '../base/time/index.ts';
 import { isBalanced, type Sheet } from '../pay/ledger/index.ts';
-import { HOST_KEY_FILES, openHostKeys, readHostKeys } from '../port/keys/index.ts';
+import { hostKeyFiles, openHostKeys, readHostKeys } from '../port/keys/index.ts';
 import { openHostStore, syncPath } from '../port/store/index.ts';
 import { openAdmin } from './books.ts';
 import { shownPath } from './places.ts';
-import { booksFile } from './shop.ts';
+import { booksFile } from '../package/host/index.ts';
 
 const manifestSchema = z.strictObject({
   version: z.literal(1),
@@ -68,7 +68,13 @@ export async function makeBackup(dir: string, target: string): Promise<CheckedBa
     } finally {
       await admin.close();
     }
-    for (const name of HOST_KEY_FILES) copyPrivate(join(dir, name), join(part, name));
+    for (const name of hostKeyFiles(dir)) copyPrivate(join(dir, name), join(part, name));
+    // Else the copy could have the new key without the old one, or be of two times.
+    for (const one of [await readHostKeys(part), await readHostKeys(dir)]) {
+      if (one?.fingerprint === keys.fingerprint) continue;
+      const next = 'make the backup again';
+      throw new Fault('CONFIG_INVALID', { dir, problem: 'its keys were rotated meanwhile', next });
+    }
     const sheet = await auditedSheet(booksFile(part));
     const manifest: Manifest = {
       version: 1,
@@ -97,7 +103,7 @@ export async function restoreBackup(from: string, dir: string): Promise<CheckedB
     });
   }
   return inPart(full, async (part) => {
-    for (const name of HOST_KEY_FILES) copyPrivate(join(from, name), join(part, name));
+    for (const name of hostKeyFiles(from)) copyPrivate(join(from, name), join(part, name));
     copyPrivate(booksFile(from), booksFile(part));
     const keys = await openHostKeys(part);
     if (keys.fingerprint !== manifest.host_key_fingerprint) {
@@ -114,9 +120,12 @@ async function inPart<T>(target: string, fill: (part: string) => Promise<T>): Pr
   const part = `${target}.part`;
   try {
     rmSync(part, { recursive: true, force: true });
-    mkdirSync(part, { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(part), { recursive: true, mode: 0o700 });
+    // Fails when somebody else was faster: what is in it has to be ours alone.
+    mkdirSync(part, { mode: 0o700 });
     const result = await fill(part);
-    for (const name of readdirSync(part)) syncPath(join(part, name));
+    for (const name of readdirSync(part, { recursive: true, encoding: 'utf8' }))
+      syncPath(join(part, name));
     syncPath(part);
     renameSync(part, target);
     syncPath(dirname(target));
@@ -165,6 +174,7 @@ function readManifest(from: string): Manifest {
 }
 
 function copyPrivate(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
   copyFileSync(from, to);
   chmodSync(to, 0o600);
 }

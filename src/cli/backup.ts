@@ -20,7 +20,7 @@ export function addBackup(program: Command): void {
     .command('backup')
     .summary('copy the books and keys of a host')
     .description(
-      'Copies the books and the keys of a host into a new directory, while it runs or not, and\n' +
+      'Copies the books and the keys of a host into a new directory, while it runs or not, and ' +
         'audits the copy. Keep it as secret as the host: it holds private keys.',
     )
     .argument('<dir>', 'the directory of the host, such as ~/.tollcall/dev/host')

@@ -11,14 +11,16 @@ import { connectAdmin, hostAdmin, type HostAdmin, type SessionFacts } from '../d
 import { isBalanced } from '../pay/ledger/index.ts';
 import { openHostStore } from '../port/store/index.ts';
 import { defaultHostDir, shownPath } from './places.ts';
+import { allTransfers, printJournal, transferToJson } from './journal.ts';
 import { printJson } from './report.ts';
 import { printBalanced, printSheet, sheetToJson } from './sheet.ts';
-import { booksFile } from './shop.ts';
+import { booksFile } from '../package/host/index.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 interface BooksOptions {
   readonly dir?: string;
   readonly sessions?: boolean;
+  readonly journal?: boolean;
   readonly check?: boolean;
   readonly json?: boolean;
 }
@@ -33,6 +35,7 @@ export function addBooks(program: Command): void {
     )
     .option('--dir <directory>', 'the directory of the host (default: that of dev)')
     .option('--sessions', 'each session: who bought what, and what became of it')
+    .option('--journal', 'each transfer of money, oldest first')
     .option('--check', 'derive every number again and check every rule; exit code 1 if one fails')
     .option('--json', 'print one JSON object, and nothing else')
     .addHelpText(
@@ -41,6 +44,7 @@ export function addBooks(program: Command): void {
 Examples:
   tollcall books
   tollcall books --sessions
+  tollcall books --journal
   tollcall books --check --dir ./backup-of-monday   also a backup has books`,
     )
     .action((options: BooksOptions) => runBooks(options));
@@ -48,11 +52,13 @@ Examples:
 
 async function runBooks(options: BooksOptions): Promise<void> {
   const { sessions: withSessions = false, check = false, json = false } = options;
+  const withJournal = options.journal ?? false;
   const terminal = openTerminal(process.stdout, json);
   const admin = await openAdmin(options.dir ?? defaultHostDir());
   try {
     const sheet = await admin.sheet();
     const sessions = withSessions ? await allSessions(admin) : undefined;
+    const journal = withJournal ? await allTransfers(admin) : undefined;
     const problems = check ? await admin.audit() : undefined;
     const balanced = isBalanced(sheet);
     if (!balanced || (problems?.length ?? 0) > 0) process.exitCode = 1;
@@ -63,11 +69,13 @@ async function runBooks(options: BooksOptions): Promise<void> {
         running: admin.running,
         ...(problems === undefined ? {} : { problems }),
         ...(sessions === undefined ? {} : { sessions: sessions.map(sessionToJson) }),
+        ...(journal === undefined ? {} : { journal: journal.map(transferToJson) }),
       });
     }
     printSheet(terminal, sheet);
     terminal.line();
     if (sessions !== undefined) printSessions(terminal, sessions);
+    if (journal !== undefined) printJournal(terminal, journal);
     printBalanced(terminal, sheet);
     if (problems !== undefined) printProblems(terminal, problems);
     terminal.line(

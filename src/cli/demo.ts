@@ -9,22 +9,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Fault, isFault } from '../base/fault/index.ts';
-import type { Json } from '../base/json/index.ts';
-import { jsonObject, textMember } from '../base/json/index.ts';
+import {
+  jsonObject,
+  parseJson,
+  textMember,
+  type Json,
+  type JsonObject,
+} from '../base/json/index.ts';
 import { silentLog } from '../base/log/index.ts';
-import { formatMsat, msat } from '../base/money/index.ts';
+import { ZERO_MSAT, formatMsat, msat, type Msat } from '../base/money/index.ts';
 import { systemRandom } from '../base/random/index.ts';
 import { systemClock } from '../base/time/index.ts';
 import { isBalanced } from '../pay/ledger/index.ts';
 import { Payer, type Link, type PayerSession } from '../payer/index.ts';
+import type { Shop } from '../package/host/index.ts';
 import { payerKeyring } from '../port/keys/index.ts';
 import { openNet, type Net, type NetRequest } from '../port/net/index.ts';
 import { openPayerStore, type PayerStore } from '../port/store/index.ts';
 import type { Wallet } from '../port/wallet/index.ts';
-import { startRegtest } from './regtest.ts';
+import { openTerminalNetwork } from './regtest.ts';
 import { printJson, reportFault } from './report.ts';
 import { printBalanced, printSheet, sheetToJson, type SheetJson } from './sheet.ts';
-import { openShop, SAMPLE_PRICE_MSAT, type Shop } from './shop.ts';
+import { openSampleShop, SAMPLE_PRICE_MSAT } from './shop.ts';
 import { formatDuration, openTerminal, type Terminal } from './terminal.ts';
 
 const CALLS = 4;
@@ -46,7 +52,11 @@ export function addDemo(program: Command): void {
       'A complete sale on a private chain: two Lightning nodes, one invoice, four calls.',
     )
     .option('--json', 'print one JSON object at the end, and nothing else')
-    .addHelpText('after', '\nTakes about ten seconds, asks nothing, leaves nothing behind.')
+    .addHelpText(
+      'after',
+      '\nTakes about ten seconds, asks nothing, leaves nothing behind.\n\n' +
+        'Examples:\n  tollcall demo\n  tollcall demo --json',
+    )
     .action(async ({ json = false }: { json?: boolean }) => {
       const summary = await runDemo(openTerminal(process.stdout, json));
       if (json) printJson(summary);
@@ -69,13 +79,12 @@ export async function runDemo(terminal: Terminal): Promise<DemoSummary> {
   try {
     terminal.line(terminal.bold('tollcall: a real sale over Lightning, on a private chain'));
     terminal.line();
-    const parts = { clock: systemClock, log: silentLog, terminal };
-    const network = await startRegtest(dir, parts);
+    const network = await openTerminalNetwork({ dir, keep: false, log: silentLog, terminal });
     closers.push(() => network.close());
     const shop = await terminal.step(
       'host',
       () =>
-        openShop({
+        openSampleShop({
           dir: join(dir, 'host'),
           wallet: network.seller,
           port: 0,
@@ -123,6 +132,14 @@ async function openBuyer(
   return { payer, link: await payer.connect(shop.door.url, { hostKeyPem }), wire };
 }
 
+/** What somebody on the wire learns from an answer. */
+interface Overheard {
+  readonly status: number;
+  readonly costMsat: Msat;
+  /** Empty when it is encrypted. */
+  readonly body: JsonObject;
+}
+
 /** A net that remembers the last call it carried, as somebody on the wire would. */
 class Wiretap implements Net {
   readonly #net: Net;
@@ -138,13 +155,16 @@ class Wiretap implements Net {
   }
 
   /** Sends the last call again, with its credential passed through `change`. */
-  async again(change: (authorization: string) => string): Promise<{ cost: string; body: Json }> {
+  async again(change: (authorization: string) => string): Promise<Overheard> {
     if (!this.#last) throw new Fault('USAGE_INVALID');
     const authorization = change(this.#last.headers['authorization'] ?? '');
     const headers = { ...this.#last.headers, authorization };
     const answer = await this.#net.send({ ...this.#last, headers });
-    const body = JSON.parse(Buffer.from(answer.body).toString()) as Json;
-    return { cost: /charged=(\d+)/.exec(answer.headers['toll-session'] ?? '')?.[1] ?? '0', body };
+    const charged = /charged=(\d+)/.exec(answer.headers['toll-session'] ?? '')?.[1] ?? '0';
+    // Calls are encrypted where there is no TLS: only a refusal of a stranger can be read.
+    const open = answer.headers['content-type']?.includes('json') === true;
+    const body = open ? jsonObject(parseJson(answer.body)) : {};
+    return { status: answer.status, costMsat: msat(BigInt(charged)), body };
   }
 
   close(): Promise<void> {
@@ -164,20 +184,18 @@ async function trade(terminal: Terminal, shop: Shop, buyer: Buyer): Promise<Demo
   const call = (symbol: string): Promise<void> => quote(session, symbol, rows);
   await call('AAPL');
   await timed(rows, 'the same bytes again', async () => {
-    const { body, cost } = await wire.again((authorization) => authorization);
-    assert.equal(cost, '0', 'a repeat costs nothing');
-    return [price(body), formatMsat(msat(BigInt(cost)))];
+    const { status, costMsat } = await wire.again((authorization) => authorization);
+    assert.equal(status, 200);
+    assert.equal(costMsat, ZERO_MSAT, 'a repeat costs nothing');
+    return ['the same answer, encrypted', formatMsat(costMsat)];
   });
   await timed(rows, 'a tampered code', async () => {
-    const { body, cost } = await wire.again((text) =>
+    const { body, costMsat } = await wire.again((text) =>
       text.replace(/.$/, (last) => (last === 'A' ? 'Q' : 'A')),
     );
-    assert.equal(
-      textMember(jsonObject(body), 'code'),
-      'CODE_INVALID',
-      'a tampered code is refused',
-    );
-    return [`refused: ${textMember(jsonObject(body), 'code')}`, formatMsat(msat(BigInt(cost)))];
+    const code = textMember(body, 'code');
+    assert(code.startsWith('CODE_'), 'a tampered code is refused');
+    return [`refused: ${code}`, formatMsat(costMsat)];
   });
   await call('NOPE');
   for (const symbol of ['BTC', 'NVDA', 'SAP']) await call(symbol);

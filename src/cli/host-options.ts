@@ -13,6 +13,8 @@ export interface HostOptions {
   readonly profile?: string;
   readonly hostKey?: string;
   readonly fingerprint?: string;
+  readonly hostCa?: string;
+  readonly hostName?: string;
   readonly json?: boolean;
 }
 
@@ -25,22 +27,37 @@ export function hostOptions(command: Command): Command {
     )
     .option('--host-key <file>', 'the public key that the seller gave out, in PEM')
     .option('--fingerprint <hex>', 'its SHA-256; without either, the first key that was seen')
+    .option('--host-ca <file>', 'the certificate of a CA that has to vouch for the key, in PEM')
+    .option('--host-name <name>', 'the name in its certificate, if it is not that of the address')
     .option('--json', 'print one JSON object, and nothing else');
 }
 
-/** Which key to expect. @throws Fault `CONFIG_INVALID`, `KEY_MALFORMED`, `USAGE_INVALID` */
-export function trustOf({ hostKey, fingerprint }: HostOptions): Trust {
-  if (hostKey !== undefined) {
-    const pem = readText(hostKey, '--host-key');
-    peerKey(pem);
-    return { hostKeyPem: pem };
+/**
+ * Which key to expect: of several ways to say it, all have to agree.
+ * @throws Fault `CONFIG_INVALID`, `KEY_MALFORMED`, `USAGE_INVALID`
+ */
+export function trustOf({ hostKey, fingerprint, hostCa, hostName }: HostOptions): Trust {
+  if (hostName !== undefined && hostCa === undefined) {
+    throw new Fault('USAGE_INVALID', { option: '--host-name', problem: 'needs --host-ca' });
   }
-  if (fingerprint === undefined) return {};
-  const plain = fingerprint.replaceAll(':', '').toLowerCase();
-  if (!/^[0-9a-f]{64}$/.test(plain)) {
-    throw new Fault('USAGE_INVALID', { option: '--fingerprint', problem: 'not 64 hex digits' });
-  }
-  return { fingerprint: plain };
+  return {
+    ...(hostKey === undefined ? {} : { hostKeyPem: readHostKey(hostKey) }),
+    ...(fingerprint === undefined ? {} : { fingerprint: readFingerprint(fingerprint) }),
+    ...(hostCa === undefined ? {} : { caPem: readText(hostCa, '--host-ca') }),
+    ...(hostName === undefined ? {} : { name: hostName }),
+  };
+}
+
+function readHostKey(file: string): string {
+  const pem = readText(file, '--host-key');
+  peerKey(pem);
+  return pem;
+}
+
+function readFingerprint(text: string): string {
+  const plain = text.replaceAll(':', '').toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(plain)) return plain;
+  throw new Fault('USAGE_INVALID', { option: '--fingerprint', problem: 'not 64 hex digits' });
 }
 
 /** The text of a file that the command line names. @throws Fault `CONFIG_INVALID` */

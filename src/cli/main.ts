@@ -3,24 +3,26 @@
  * codes mean stands in `report.ts`.
  * @module
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { asFault } from '../base/fault/index.ts';
 import { addBackup, addRestore } from './backup.ts';
 import { addBooks } from './books.ts';
 import { addCall } from './call.ts';
 import { addCompletion } from './completion.ts';
+import { addConfig } from './config.ts';
 import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
 import { addKeys } from './keys.ts';
 import { addQuote } from './quote.ts';
+import { addSessions } from './holdings.ts';
 import { addReceipts } from './receipts.ts';
+import { addStream } from './stream.ts';
+import { addRefund } from './refund.ts';
 import { EXIT_CODES, reportFault, reportUsage, wantsJson } from './report.ts';
+import { packageVersion } from './version.ts';
+import { addServe } from './serve.ts';
+import { addTypes } from './typed-services.ts';
 import { addWallet } from './wallet.ts';
-
-const manifest = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string };
 
 const EXAMPLES = `Examples:
   tollcall demo                                        a sale from nothing, in ten seconds
@@ -33,7 +35,7 @@ Each command has its own --help with examples, and --json for programs.`;
 
 const program = new Command('tollcall')
   .description('The meter for paid RPC: sell and buy API calls over Lightning.')
-  .version(manifest.version)
+  .version(packageVersion())
   .showHelpAfterError('(tollcall --help shows what there is)')
   .allowExcessArguments(false)
   .exitOverride()
@@ -46,9 +48,15 @@ addDev(program);
 program.commandsGroup('Buy:');
 addQuote(program);
 addCall(program);
+addSessions(program);
+addStream(program);
 addReceipts(program);
+addRefund(program);
+addTypes(program);
 addWallet(program);
 program.commandsGroup('Sell:');
+addServe(program);
+addConfig(program);
 addBooks(program);
 addBackup(program);
 addRestore(program);

@@ -6,20 +6,35 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { Fault } from '../base/fault/index.ts';
+import { Fault, isFault } from '../base/fault/index.ts';
+import { msat } from '../base/money/index.ts';
 import { silentLog } from '../base/log/index.ts';
 import { systemRandom } from '../base/random/index.ts';
 import { systemClock } from '../base/time/index.ts';
-import { Payer, normalizeUrl, type Link, type Trust } from '../payer/index.ts';
+import { socketWallet, type ChannelWallet } from '../package/payer/index.ts';
+import { Payer, normalizeUrl, type Link, type SpendLimit, type Trust } from '../payer/index.ts';
 import { payerKeyring } from '../port/keys/index.ts';
 import { openNet, type Net } from '../port/net/index.ts';
 import { openPayerStore, type PayerStore } from '../port/store/index.ts';
 import { defaultProfileDir, shownPath } from './places.ts';
-import { socketWallet, type ChannelWallet } from './wallet-socket.ts';
 
 const schema = z.strictObject({
   version: z.literal(1),
-  wallet: z.strictObject({ kind: z.literal('socket'), path: z.string().min(1) }),
+  wallet: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('socket'), path: z.string().min(1) }),
+    /** A person pays, with a wallet that this program knows nothing of. */
+    z.strictObject({ kind: z.literal('hand') }),
+  ]),
+  /** The most that may be spent, routing fees left out. */
+  spend_limits: z
+    .array(
+      z.strictObject({
+        limit_msat: z.string().regex(/^\d{1,18}$/),
+        window_hours: z.number().positive().optional(),
+        per_host: z.boolean().optional(),
+      }),
+    )
+    .optional(),
 });
 
 /** What stands in `profile.json`. */
@@ -31,6 +46,8 @@ export interface Profile {
   readonly payer: Payer;
   readonly store: PayerStore;
   readonly wallet: ChannelWallet;
+  /** It has no wallet: a person pays. */
+  readonly byHand: boolean;
   /**
    * Meets a host, at once or not at all.
    * @throws Fault `HOST_UNREACHABLE`, `HOST_KEY_CHANGED`
@@ -50,11 +67,16 @@ export function writeProfile(dir: string, profile: ProfileFile): void {
 
 /**
  * Opens a profile.
+ * @param byHand makes one without a wallet if there is none
  * @throws Fault `CONFIG_INVALID` when there is none
  */
-export async function openProfile(dir = defaultProfileDir()): Promise<Profile> {
-  const { wallet: place } = readProfile(dir);
-  return assemble(dir, join(dir, 'payer.db'), socketWallet(resolve(dir, place.path)));
+export async function openProfile(dir = defaultProfileDir(), byHand = false): Promise<Profile> {
+  if (byHand && !existsSync(join(dir, 'profile.json'))) {
+    writeProfile(dir, { version: 1, wallet: { kind: 'hand' } });
+  }
+  const { wallet: place, spend_limits: limits = [] } = readProfile(dir);
+  const wallet = place.kind === 'hand' ? undefined : socketWallet(resolve(dir, place.path));
+  return assemble(dir, join(dir, 'payer.db'), wallet, limits.map(spendLimit));
 }
 
 /** A profile that only looks: the one in `dir` if there is one, else one that forgets. */
@@ -77,16 +99,33 @@ function readProfile(dir: string): ProfileFile {
   }
 }
 
-async function assemble(dir: string, file: string, wallet: ChannelWallet): Promise<Profile> {
+function spendLimit(limit: NonNullable<ProfileFile['spend_limits']>[number]): SpendLimit {
+  const { limit_msat: text, window_hours: hours, per_host: perHost } = limit;
+  return {
+    limitMsat: msat(BigInt(text)),
+    ...(hours === undefined ? {} : { windowMs: hours * 3_600_000 }),
+    ...(perHost === undefined ? {} : { perHost }),
+  };
+}
+
+async function assemble(
+  dir: string,
+  file: string,
+  found: ChannelWallet | undefined,
+  spendLimits: readonly SpendLimit[] = [],
+): Promise<Profile> {
+  const wallet = found ?? noWallet();
   const [clock, random, log] = [systemClock, systemRandom, silentLog];
   const net = openNet();
   const store = await openPayerStore({ file });
-  const payer = new Payer({ net, store, wallet, clock, random, log, keyring: payerKeyring });
+  const parts = { net, store, wallet, clock, random, log, spendLimits };
+  const payer = new Payer({ ...parts, keyring: payerKeyring });
   return {
     dir,
     payer,
     store,
     wallet,
+    byHand: found === undefined,
     connect: async (host, trust = {}) => {
       await knock(net, normalizeUrl(host));
       return payer.connect(host, trust);
@@ -96,6 +135,39 @@ async function assemble(dir: string, file: string, wallet: ChannelWallet): Promi
       await wallet.close();
       await store.close();
     },
+  };
+}
+
+/** Asks the wallet something. @throws Fault `CONFIG_INVALID` when it does not run */
+export async function askWallet<T>({ dir }: Profile, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isFault(error) || error.code !== 'WALLET_STOPPED') throw error;
+    const next = 'start "tollcall dev", which runs the wallet of this profile';
+    throw new Fault('CONFIG_INVALID', { profile: dir, problem: 'no wallet answers', next }, error);
+  }
+}
+
+/** Stands where a wallet is asked although there is none. */
+function noWallet(): ChannelWallet {
+  const refuse = (): Promise<never> => {
+    const next = 'buy with "tollcall call --pay-by-hand", or name another profile with --profile';
+    throw new Fault('CONFIG_INVALID', { problem: 'this profile has no wallet', next });
+  };
+  return {
+    info: refuse,
+    balance: refuse,
+    createInvoice: refuse,
+    pay: refuse,
+    outgoing: refuse,
+    incoming: refuse,
+    receivedAfter: refuse,
+    listIncoming: refuse,
+    listOutgoing: refuse,
+    channels: refuse,
+    onReceived: () => () => undefined,
+    close: () => Promise.resolve(),
   };
 }
 

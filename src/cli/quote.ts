@@ -10,7 +10,7 @@ import type { Link, Trust } from '../payer/index.ts';
 import { priceFromJson, type ServiceDescription } from '../wire/toll/index.ts';
 import { openLooker } from './profile.ts';
 import { hostOptions, parseQuantity, trustOf, type HostOptions } from './host-options.ts';
-import { printJson } from './report.ts';
+import { jsonText, printJson } from './report.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** Adds `tollcall quote`. */
@@ -135,5 +135,8 @@ function printQuote(
 
 /** A JSON Schema without the line that says that it is one. */
 function schemaText(schema: unknown): string {
-  return JSON.stringify(schema, (name, value: unknown) => (name === '$schema' ? undefined : value));
+  const text = JSON.stringify(schema, (name, value: unknown) =>
+    name === '$schema' ? undefined : value,
+  );
+  return jsonText(JSON.parse(text));
 }

@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
 import { Fault } from '../base/fault/index.ts';
-import type { Json } from '../base/json/index.ts';
 import { service, type Service } from '../host/index.ts';
 import type { BundlePrice } from '../pay/price/index.ts';
 
@@ -33,7 +32,6 @@ export function quotesService(file: string | URL, price: BundlePrice): Service {
     input,
     output: row,
     price,
-    jsonSchema: { input: z.toJSONSchema(input) as Json, output: z.toJSONSchema(row) as Json },
     handler: ({ symbol }) => {
       const quote = quotes.get(symbol);
       if (!quote) throw new Fault('SERVICE_FAILED', { reason: `no quote for ${symbol}` });

@@ -6,12 +6,13 @@ import type { Command } from 'commander';
 import { Fault } from '../base/fault/index.ts';
 import { formatMsat } from '../base/money/index.ts';
 import { verifyReceipt, type ReceiptFacts } from '../pay/bundle/index.ts';
-import type { CheckedReceipt, PayerSession } from '../payer/index.ts';
+import type { CheckedReceipt } from '../payer/index.ts';
 import { peerKey } from '../port/keys/index.ts';
 import { hostOptions, readText, trustOf, type HostOptions } from './host-options.ts';
 import { openProfile } from './profile.ts';
 import { callsText } from './quote.ts';
 import { printJson } from './report.ts';
+import { chooseSession } from './sessions.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 interface VerifyOptions {
@@ -42,6 +43,10 @@ Examples:
     .argument('<file>', 'the receipt; - reads it from standard input')
     .requiredOption('--host-key <file>', 'the public key of the host, in PEM')
     .option('--json', 'print one JSON object, and nothing else')
+    .addHelpText(
+      'after',
+      '\nExample:\n  tollcall receipts verify receipt.txt --host-key host_pub.pem',
+    )
     .action((file: string, options: VerifyOptions) => runVerify(file, options));
   const get = receipts
     .command('get')
@@ -49,7 +54,14 @@ Examples:
       'Fetches the receipt of the latest session with a host, checks it and prints its text.',
     )
     .argument('<host>', 'its address, such as 127.0.0.1:8402')
-    .option('--session <id>', 'another session, by the first digits of its id');
+    .option('--session <id>', 'another session, by the first digits of its id')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tollcall receipts get 127.0.0.1:8402 > receipt.txt
+  tollcall receipts get 127.0.0.1:8402 --session 3fa4 --json`,
+    );
   hostOptions(get).action((host: string, options: GetOptions) => runGet(host, options));
 }
 
@@ -70,27 +82,17 @@ async function runGet(host: string, options: GetOptions): Promise<void> {
   const profile = await openProfile(options.profile);
   try {
     const link = await profile.connect(host, trust);
-    const session = choose(await profile.payer.sessions(link), link.url, options.session);
+    const session = chooseSession(
+      await profile.payer.sessions(link, { ticks: true }),
+      link.url,
+      options.session,
+    );
     const receipt = await session.receipt();
     if (options.json) printJson({ ...factsToJson(receipt.facts), receipt: receipt.text });
     else printReceipt(receipt);
   } finally {
     await profile.close();
   }
-}
-
-function choose(
-  sessions: readonly PayerSession[],
-  host: string,
-  wanted: string | undefined,
-): PayerSession {
-  const found = sessions.findLast(({ session }) => session.startsWith(wanted ?? ''));
-  if (found) return found;
-  const next = 'buy something first, with "tollcall call"';
-  throw new Fault('SESSION_UNKNOWN', {
-    host,
-    ...(wanted === undefined ? { problem: 'nothing was bought here', next } : { session: wanted }),
-  });
 }
 
 /** Exactly the text, so that it can be sent to a file; on a terminal, what it says comes after. */

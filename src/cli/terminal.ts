@@ -65,8 +65,7 @@ export function openTerminal(stream: NodeJS.WriteStream, quiet = false): Termina
     },
     table: (rows, right = []) => {
       const lines = formatTable(rows, right);
-      const columns = stream.isTTY ? stream.columns : Infinity;
-      const fits = lines.every((text) => text.length + 2 <= columns);
+      const fits = lines.every((text) => text.length + 2 <= columnsOf(stream));
       for (const text of fits ? lines : formatRecords(rows)) write(`  ${text}`.trimEnd() + '\n');
     },
     fields: (rows) => {
@@ -74,12 +73,17 @@ export function openTerminal(stream: NodeJS.WriteStream, quiet = false): Termina
       for (const [name, value] of rows) write(`  ${dim(name.padEnd(width))}  ${value}\n`);
     },
     progress: (text) => {
-      if (live) write(`\r\u001B[2K  ${dim('…')} ${text.slice(0, stream.columns - 5)}`);
+      if (live) write(`\r\u001B[2K  ${dim('…')} ${text.slice(0, columnsOf(stream) - 5)}`);
     },
     progressDone: () => {
       if (live) write('\r\u001B[2K');
     },
   };
+}
+
+/** Columns; a terminal that does not say how many it has is wide. */
+function columnsOf({ isTTY, columns }: NodeJS.WriteStream): number {
+  return isTTY && columns > 0 ? columns : Infinity;
 }
 
 /** Rows as lines of equal columns, with a rule under the heading. */

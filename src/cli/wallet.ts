@@ -3,25 +3,29 @@
  * @module
  */
 import type { Command } from 'commander';
-import { Fault, isFault } from '../base/fault/index.ts';
 import { formatMsat, satToMsat } from '../base/money/index.ts';
-import { openProfile, type Profile } from './profile.ts';
+import type { ChannelFacts } from '../package/payer/index.ts';
+import { askWallet, openProfile, type Profile } from './profile.ts';
 import { printJson } from './report.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-import type { ChannelFacts } from './wallet-socket.ts';
+import { addWalletLists } from './wallet-lists.ts';
+import { addWalletPay } from './wallet-pay.ts';
 
 /** Adds `tollcall wallet`. */
 export function addWallet(program: Command): void {
-  program
+  const wallet = program
     .command('wallet')
-    .summary('the node, its balance, its channels')
+    .summary('the node, its balance, channels, invoices')
     .description('Shows the Lightning wallet of a profile: the node, its balance, its channels.')
     .option(
       '--profile <directory>',
       'the payer profile (default: TOLLCALL_PROFILE, or that of dev)',
     )
     .option('--json', 'print one JSON object, and nothing else')
-    .addHelpText('after', '\nExamples:\n  tollcall wallet\n  tollcall wallet --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tollcall wallet\n  tollcall wallet --json\n  tollcall wallet payments',
+    )
     .action(async ({ profile: dir, json = false }: { profile?: string; json?: boolean }) => {
       const profile = await openProfile(dir);
       try {
@@ -30,17 +34,8 @@ export function addWallet(program: Command): void {
         await profile.close();
       }
     });
-}
-
-/** Asks the wallet something. @throws Fault `CONFIG_INVALID` when it does not run */
-export async function askWallet<T>({ dir }: Profile, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isFault(error) || error.code !== 'WALLET_STOPPED') throw error;
-    const next = 'start "tollcall dev", which runs the wallet of this profile';
-    throw new Fault('CONFIG_INVALID', { profile: dir, problem: 'no wallet answers', next }, error);
-  }
+  addWalletPay(wallet);
+  addWalletLists(wallet);
 }
 
 async function runWallet(profile: Profile, terminal: Terminal, json: boolean): Promise<void> {
