@@ -6,6 +6,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -18,15 +19,24 @@ const COMMANDS = {
 } as const;
 
 /** A thing that a test may need. */
-export type Need = keyof typeof COMMANDS | 'vectors';
+export type Need = keyof typeof COMMANDS | 'vectors' | 'python';
 
 /** Starts every reason that `need` gives, so that the runner can tell these skips from others. */
 export const NEED_PREFIX = 'needs ';
 
 /** False when it is there, else why the test is skipped. @throws when nothing may be skipped */
 export function need(name: Need): string | false {
-  const reason = name === 'vectors' ? vectorsMissing() : commandMissing(name);
-  if (reason !== false && process.env['TOLLCALL_TEST_ALL'] === '1') {
+  const missing = missingOf(name);
+  return missing !== false && unmet(missing);
+}
+
+/**
+ * Why a test is skipped whose need was looked for in vain.
+ * @throws when nothing may be skipped
+ */
+export function unmet(what: string): string {
+  const reason = `${NEED_PREFIX}${what}`;
+  if (process.env['TOLLCALL_TEST_ALL'] === '1') {
     throw new Error(`TOLLCALL_TEST_ALL is set and this test ${reason}`);
   }
   return reason;
@@ -39,6 +49,13 @@ export function commandPath(name: keyof typeof COMMANDS): string {
   const dirs = [...(process.env['PATH'] ?? '').split(delimiter), ...newestFirst];
   const path = dirs.map((dir) => join(dir, command)).find((file) => existsSync(file));
   if (path === undefined) throw new Error(`${command} is not installed`);
+  return path;
+}
+
+/** A Python that has the package `cryptography`. @throws when there is none: ask `need` first */
+export function pythonPath(): string {
+  const path = findPython();
+  if (path === undefined) throw new Error('no python3 has the package cryptography');
   return path;
 }
 
@@ -76,9 +93,24 @@ function vectorFolder(): string | undefined {
   return existsSync(folder) ? folder : undefined;
 }
 
+function missingOf(name: Need): string | false {
+  if (name === 'vectors') return vectorsMissing();
+  if (name !== 'python') return commandMissing(name);
+  return findPython() === undefined && 'python3-cryptography: run scripts/services.sh python';
+}
+
+/** Debian's own first: an environment on the PATH may have a Python without it. */
+function findPython(): string | undefined {
+  const dirs = ['/usr/bin', ...(process.env['PATH'] ?? '').split(delimiter)];
+  return dirs
+    .map((dir) => join(dir, 'python3'))
+    .filter((file) => existsSync(file))
+    .find((file) => spawnSync(file, ['-c', 'import cryptography']).status === 0);
+}
+
 function vectorsMissing(): string | false {
   return vectorFolder() === undefined
-    ? `${NEED_PREFIX}the spec vectors: set TOLLCALL_VECTORS to their folder`
+    ? 'the spec vectors: set TOLLCALL_VECTORS to their folder'
     : false;
 }
 
@@ -87,7 +119,7 @@ function commandMissing(name: keyof typeof COMMANDS): string | false {
     commandPath(name);
     return false;
   } catch {
-    return `${NEED_PREFIX}${COMMANDS[name].command}: run scripts/services.sh ${name}`;
+    return `${COMMANDS[name].command}: run scripts/services.sh ${name}`;
   }
 }
 

@@ -11,6 +11,7 @@ import { msat, sat } from '../../src/base/money/index.ts';
 import { systemClock, unixMs, type Clock } from '../../src/base/time/index.ts';
 import { openRegtest, type RegtestChain } from '../../src/port/chain/regtest/index.ts';
 import { openLdkWallet, type LdkWallet } from '../../src/port/wallet/ldk/index.ts';
+import { ANSWER_MS } from '../../src/port/wallet/limits.ts';
 import type { WalletWorld } from './wallet-world.ts';
 
 const CHANNEL_SAT = sat(10_000_000);
@@ -20,11 +21,15 @@ const ANNOUNCED_BLOCKS = 6;
 /** Generous: it bounds a failure, and the machine may be busy with other things. */
 const WAIT_MS = 60_000;
 
-/** The machine's clock, which a test can move ahead. */
-export function movableClock(): Clock & { move(ms: number): void } {
+/**
+ * The machine's clock, which a test can move ahead. With `answerMs` that is how long a node's
+ * process may take to answer.
+ */
+export function movableClock(answerMs = ANSWER_MS): Clock & { move(ms: number): void } {
   let aheadMs = 0;
   return {
     ...systemClock,
+    timer: (ms, fire) => systemClock.timer(ms === ANSWER_MS ? answerMs : ms, fire),
     now: () => unixMs(systemClock.now() + aheadMs),
     move: (ms) => {
       aheadMs += ms;
@@ -44,11 +49,11 @@ export interface LdkWorld {
 }
 
 /** Makes a chain on which nodes can be opened; everything goes with `close`. */
-export async function openLdkWorld(): Promise<LdkWorld> {
+export async function openLdkWorld(answerMs?: number): Promise<LdkWorld> {
   const dir = mkdtempSync(join(tmpdir(), 'tollcall-ldk-'));
   // The processes of the nodes inherit it: those after the first one to end start twice as fast.
   process.env['NODE_COMPILE_CACHE'] = join(dir, 'compiled');
-  const clock = movableClock();
+  const clock = movableClock(answerMs);
   const chain = await openRegtest({ clock, log: silentLog });
   const opened = new Set<LdkWallet>();
   return {

@@ -98,19 +98,20 @@ test('done is the lowest unresolved number; at most 64 are open', async () => {
   );
 });
 
-test('numbers are taken once, and none is recorded below done', async () => {
+test('a call has a name', async () => {
   const store = await memory();
-  assert.deepEqual(await store.reserveNumbers(S, 3), { from: 0n });
-  assert.deepEqual(await store.reserveNumbers(S, 1), { from: 3n });
-  const record = (n: bigint, callId: string) =>
-    store.recordCall({ session: S, callId, n, request: one });
-  assert.equal((await record(2n, 'a')).kind, 'recorded');
-  assert.equal((await record(2n, 'b')).kind, 'late');
-  assert.equal((await record(1n, 'b')).kind, 'late');
-  const own = await store.recordCall({ session: S, callId: 'b', request: one });
-  assert.deepEqual(own, { kind: 'recorded', n: 4n, done: 2n, request: one });
-  await assert.rejects(store.reserveNumbers(S, 0), faultCode('BYTES_LENGTH'));
-  await assert.rejects(record(9n, ''), faultCode('BYTES_LENGTH'));
+  const call = { session: S, callId: '', request: one };
+  await assert.rejects(store.recordCall(call), faultCode('BYTES_LENGTH'));
+});
+
+test('the answer of a call is read under its name, once it is resolved with one', async () => {
+  const store = await memory();
+  assert.equal(await store.answerOf(S, 'a'), undefined);
+  await store.recordCall({ session: S, callId: 'a', request: one });
+  assert.equal(await store.answerOf(S, 'a'), undefined);
+  await store.resolveCall(S, 'a', two);
+  assert.deepEqual(await store.answerOf(S, 'a'), two);
+  assert.equal(await store.answerOf(hex(9, 16), 'a'), undefined);
 });
 
 test('of resolved calls the last 1,024 are kept', async () => {

@@ -10,7 +10,12 @@ import { isFault } from '../../src/base/fault/index.ts';
 import { msat, type Msat } from '../../src/base/money/index.ts';
 import { unixMs } from '../../src/base/time/index.ts';
 import { NO_CALLS, type CallEntry, type CallsImage } from '../../src/pay/ledger/index.ts';
-import { sessionAccount, type SessionTerms, type Transfer } from '../../src/pay/ledger/index.ts';
+import {
+  sessionAccount,
+  type SessionTerms,
+  type TopUp,
+  type Transfer,
+} from '../../src/pay/ledger/index.ts';
 
 /** A directory that is gone after the test. */
 export function directory(t: TestContext): string {
@@ -40,6 +45,22 @@ export function terms(s: number, change: Partial<SessionTerms> = {}): SessionTer
     codeKey: new Uint8Array(32).fill(7),
     reply: new Uint8Array([1, 2, 3]),
     ...change,
+  };
+}
+
+/** Half as many calls more, for a session. */
+export function topUp(s: number): TopUp {
+  return {
+    session: hex(s, 16),
+    id: hex(5, 16),
+    service: 'quotes',
+    calls: 5,
+    totalMsat: msat(500),
+    paymentHash: hex(7000 + s, 32),
+    payByMs: unixMs(2000),
+    expiresAtMs: unixMs(20_000),
+    reply: new Uint8Array([4]),
+    paid: false,
   };
 }
 

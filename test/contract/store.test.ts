@@ -15,7 +15,7 @@ import {
   type Refund,
 } from '../../src/pay/ledger/index.ts';
 import { openHostStore, type CommitGroup, type HostStore } from '../../src/port/store/index.ts';
-import { calls, directory, entry, hex, receive, refund, terms } from './store-fixtures.ts';
+import { calls, directory, entry, hex, receive, refund, terms, topUp } from './store-fixtures.ts';
 
 const ADAPTERS = [
   { name: 'sqlite in process', thread: false },
@@ -32,6 +32,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(await store.walletCursor(), 0n);
     assert.equal(await store.session(hex(1, 16)), undefined);
     assert.deepEqual(await store.sessionsAfter(0n, 10), { rows: [], position: 0n });
+    assert.deepEqual(await store.transfersAfter(0n, 10), { rows: [], position: 0n });
   },
 
   'a session comes back as it was opened, also after opening again': async (store, reopen) => {
@@ -130,6 +131,36 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(await store.transfer(hex(1, 32)), receive(1, 5n));
   },
 
+  'a top-up grows its session with the payment, once, or not at all': async (store, reopen) => {
+    await paid(store, 1);
+    assert.equal(await code(store, { topUp: topUp(1) }), 'ok');
+    assert.equal(await code(store, { topUp: topUp(1) }), 'topup_exists');
+    const other = { ...topUp(1), id: hex(6, 16) };
+    assert.equal(await code(store, { topUp: other }), 'payment_hash_exists');
+    assert.deepEqual(
+      (await store.unpaidTopUps(unixMs(0))).map((one) => one.session),
+      [topUp(1).paymentHash],
+    );
+    const payment = { ...receive(1, 500n), id: topUp(1).paymentHash };
+    const grow = { transfers: [payment], topUpPaid: topUp(1).paymentHash };
+    const results = await store.commit([grow, grow]);
+    assert.deepEqual(
+      results.map((result) => result.code),
+      ['ok', 'exists'],
+    );
+    assert.equal(await code(store, { topUpPaid: topUp(1).paymentHash }), 'topup_unknown');
+    const again = await reopen();
+    const row = await again.session(hex(1, 16));
+    assert.deepEqual(row?.bought, { calls: 15, totalMsat: 1500n, expiresAtMs: 20_000 });
+    assert.equal((await again.topUp(hex(1, 16), hex(5, 16)))?.paid, true);
+    assert.deepEqual(await again.unpaidTopUps(unixMs(0)), []);
+    const image = { session: hex(1, 16), version: row?.version ?? 0n, calls: calls(12) };
+    assert.equal(await code(again, { images: [image] }), 'ok');
+    const over = { ...image, version: image.version + 1n, calls: calls(16) };
+    assert.equal(await code(again, { images: [over] }), 'image_over_bought');
+    assert.deepEqual(await again.audit(), []);
+  },
+
   'started calls are found, and hold their price': async (store) => {
     await paid(store, 1);
     const started = entry(3n, { kind: 'started', effect: 'once' });
@@ -197,6 +228,9 @@ const CASES: Readonly<Record<string, Case>> = {
       refundedMsat: 50_000n,
       feesMsat: 7n,
       lastAskedAtMs: 9,
+      count: 1,
+      lastPaidAtMs: receive(1, 0n).atMs,
+      topUpUntilMs: 0,
     });
     assert.equal(await again.prepaidMsat(hex(5, 32)), 49_993n);
     assert.deepEqual(await again.audit(), []);

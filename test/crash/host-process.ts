@@ -3,6 +3,7 @@
  * door, real books. Only the Lightning network is the fake one, in a file that outlives it.
  * @module
  */
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -20,18 +21,32 @@ import { fixtureHostKeys } from '../fixtures/keys.ts';
 
 /** What one call costs here. */
 export const PRICE_MSAT = msat(700);
+/** What a lazy host may lose in one crash. */
+export const LAZY_MSAT = msat(20n * PRICE_MSAT);
 
 if (import.meta.main) await main();
 
+/** How often the handler was begun under each number of a session. */
+const runs = new Map<string, number>();
+
+/** Loads itself, then waits for the word: its forerunner still has the store. */
 async function main(): Promise<void> {
-  const [dir = '', port = '0'] = process.argv.slice(2);
+  const [dir = '', port = '0', durability] = process.argv.slice(2);
   mkdirSync(dir, { recursive: true });
+  // Nothing is left behind when the test itself dies.
+  process.on('disconnect', () => process.exit(0));
   const [clock, random, log] = [systemClock, systemRandom, openLog('error')];
+  const keys = await fixtureHostKeys();
+  const begin = once(process, 'message');
+  process.send?.('loaded');
+  await begin;
   const network = openFakeNetwork({ file: join(dir, 'network.db'), clock, random });
   const store = await openHostStore({ file: join(dir, 'host', 'books.db'), thread: true });
-  const books = await openBooks({ store, clock, log, onBroken: () => process.exit(1) });
+  const lazy = { durability: { kind: 'lazy', maxMs: 100, maxMsat: LAZY_MSAT } } as const;
+  const limits = durability === 'lazy' ? lazy : {};
+  const books = await openBooks({ store, clock, log, limits, onBroken: () => process.exit(1) });
   const host = await openHost({
-    keys: await fixtureHostKeys(),
+    keys,
     wallet: network.wallet('host'),
     books,
     services: [work('none'), work('once')],
@@ -40,9 +55,8 @@ async function main(): Promise<void> {
     log,
   });
   const door = await openHttpDoor(host, { address: '127.0.0.1', port: Number(port) }, log);
+  process.on('message', () => process.send?.([...runs]));
   process.send?.({ port: door.port });
-  // Nothing is left behind when the test itself dies.
-  process.on('disconnect', () => process.exit(0));
 }
 
 /** Doubles a number after a moment; refuses every fifth one. */
@@ -54,7 +68,9 @@ function work(effect: Effect): Service {
     output: value,
     price: { kind: 'each', priceMsat: PRICE_MSAT },
     effect,
-    handler: async ({ value: x }, { signal }) => {
+    handler: async ({ value: x }, { session, n, signal }) => {
+      const number = `${session} ${n}`;
+      runs.set(number, (runs.get(number) ?? 0) + 1);
       await systemClock.sleep(systemRandom.below(4), signal);
       if (x % 5 === 4) throw new Error('every fifth one fails');
       return { value: x * 2 };

@@ -3,10 +3,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isFault } from '../../src/base/fault/index.ts';
@@ -14,7 +11,7 @@ import { jsonObject } from '../../src/base/json/index.ts';
 import { silentLog } from '../../src/base/log/index.ts';
 import { msat } from '../../src/base/money/index.ts';
 import { seededRandom, systemRandom, type Random } from '../../src/base/random/index.ts';
-import { systemClock } from '../../src/base/time/index.ts';
+import { systemClock, type Clock } from '../../src/base/time/index.ts';
 import { isBalanced, type Sheet } from '../../src/pay/ledger/index.ts';
 import { Payer, type PayerSession } from '../../src/payer/index.ts';
 import { openNet } from '../../src/port/net/index.ts';
@@ -22,6 +19,7 @@ import { openHostStore, openPayerStore } from '../../src/port/store/index.ts';
 import { openFakeNetwork } from '../../src/port/wallet/index.ts';
 import { fixtureKeyring } from '../fixtures/keys.ts';
 import { PRICE_MSAT } from './host-process.ts';
+import { Victim, freePort } from './victim.ts';
 
 /** What a run found. */
 export interface CrashReport {
@@ -37,6 +35,10 @@ export interface CrashReport {
 }
 
 const CALLERS = 12;
+/** The host serves for this long, then it is killed; its start-up counts. */
+const LEAST_BURST_MS = 20;
+const BURST_MS = 180;
+const MAX_WAITS = 300;
 const CALLS_PER_BUNDLE = 200;
 const PAYER_FUNDS_MSAT = msat(10_000_000_000n);
 
@@ -54,7 +56,12 @@ export async function crashRun(options: { kills: number; seed: number }): Promis
     // A defect in the load must not go on being killed in silence.
     load.catch(() => (tally.over = true));
     for (let i = 0; i < options.kills && !tally.over; i++) {
-      await systemClock.sleep(50 + random.below(400));
+      const before = ended(tally);
+      await systemClock.sleep(LEAST_BURST_MS + random.below(BURST_MS));
+      // Every other host has done something before it dies, however slow the machine is.
+      for (let wait = 0; wait < MAX_WAITS && i % 2 === 0 && ended(tally) === before; wait++) {
+        await systemClock.sleep(10);
+      }
       await victim.kill();
       await audit(dir, tally);
       await victim.start();
@@ -72,10 +79,14 @@ export async function crashRun(options: { kills: number; seed: number }): Promis
     const { answered, failed, cut } = tally;
     return { seed: options.seed, kills: options.kills, answered, failed, cut, sheet };
   } finally {
-    await victim.kill();
+    await victim.close();
     await world.close();
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+function ended({ answered, failed, cut }: Tally): number {
+  return answered + failed + cut;
 }
 
 interface Tally {
@@ -100,14 +111,20 @@ async function audit(dir: string, tally: Tally): Promise<Sheet> {
   }
 }
 
-interface World {
+/** What a run works with. */
+export interface World {
   readonly payer: Payer;
   readonly url: string;
   close(): Promise<void>;
 }
 
-async function openWorld(dir: string, port: number): Promise<World> {
-  const [clock, random] = [systemClock, systemRandom];
+/** A payer with money, and where its host is. */
+export async function openWorld(
+  dir: string,
+  port: number,
+  clock: Clock = systemClock,
+): Promise<World> {
+  const random = systemRandom;
   const network = openFakeNetwork({ file: join(dir, 'network.db'), clock, random });
   const wallet = network.wallet('payer');
   wallet.fund(PAYER_FUNDS_MSAT);
@@ -169,7 +186,7 @@ async function callOnce(
 }
 
 /** A payer does not give up while the host is down: the same id is asked again. */
-async function again<T>(attempt: () => Promise<T>): Promise<T> {
+export async function again<T>(attempt: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await attempt();
@@ -178,46 +195,4 @@ async function again<T>(attempt: () => Promise<T>): Promise<T> {
       if (!passing || error.code === 'SERVICE_FAILED') throw error;
     }
   }
-}
-
-/** The process to be killed. */
-class Victim {
-  readonly #dir: string;
-  readonly #port: number;
-  #child: ChildProcess | undefined;
-
-  constructor(dir: string, port: number) {
-    this.#dir = dir;
-    this.#port = port;
-  }
-
-  async start(): Promise<void> {
-    const file = new URL('./host-process.ts', import.meta.url);
-    this.#child = fork(file, [this.#dir, String(this.#port)], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    const ended = once(this.#child, 'exit').then(([code]) => {
-      throw new Error(`the host ended by itself (${String(code)})`);
-    });
-    await Promise.race([once(this.#child, 'message'), ended]);
-    ended.catch(() => undefined);
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

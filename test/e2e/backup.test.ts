@@ -10,7 +10,7 @@ import { silentLog } from '../../src/base/log/index.ts';
 import { unixMs, systemClock } from '../../src/base/time/index.ts';
 import { openBooks, type Books } from '../../src/books/index.ts';
 import { hostAdmin, openAdminDoor, type LineServer } from '../../src/door/admin/index.ts';
-import { openHostKeys } from '../../src/port/keys/index.ts';
+import { openHostKeys, rotateHostKeys } from '../../src/port/keys/index.ts';
 import { openHostStore } from '../../src/port/store/index.ts';
 import { hex, terms } from '../contract/store-fixtures.ts';
 import { Home } from './cli.ts';
@@ -99,6 +99,25 @@ test('nothing is overwritten, and a failed backup leaves nothing', async () => {
     readdirSync(home.dir).filter((name) => /^new|part$/.test(name)),
     [],
   );
+});
+
+test('keys that are rotated during a backup are no part of it: it is refused', async () => {
+  const rotating = home.at('rotating');
+  await openHostKeys(rotating);
+  const store = await openHostStore({ file: `${rotating}/books.db`, thread: true });
+  const rotate = { nowMs: systemClock.now(), overlapMs: 0, revoke: false };
+  const backup = async (file: string): Promise<void> => {
+    await rotateHostKeys(rotating, rotate);
+    await store.backup(file);
+  };
+  const admin = { ...hostAdmin({ store }), backup };
+  const rotatingDoor = await openAdminDoor(rotating, admin, silentLog);
+  const run = await home.runBeside('backup', rotating, home.at('wednesday'));
+  assert.equal(run.status, 2);
+  assert.match(run.stderr, /rotated meanwhile[^]*again/);
+  assert.equal(existsSync(home.at('wednesday')), false);
+  await rotatingDoor.close();
+  await store.close();
 });
 
 test('a backup that was changed or is none is not restored', async () => {

@@ -95,7 +95,7 @@ test('books: sheet, sessions and audit, asked of the running host', () => {
   }
   const json = home.json('books', '--sessions', '--check');
   assert.deepEqual([json['running'], json['balanced'], json['problems']], [true, true, []]);
-  assert.equal((json['sessions'] as unknown[]).length, 3);
+  assert.equal((json['sessions'] as unknown[]).length, 2, 'the second was topped up');
   assert.doesNotMatch(JSON.stringify(json), /code_?key|reply/i);
 });
 
@@ -109,7 +109,7 @@ test('receipts: fetched, verified offline, refused when one digit differs', () =
   assert.match(verified.stdout, /✔ receipt +signed by the host, verified/);
   assert.equal(home.json('receipts', 'verify', file, '--host-key', key)['valid'], true);
   assert.equal(home.json('receipts', 'get', dev.address)['service'], 'quotes');
-  writeFileSync(file, got.stdout.replace('served-calls: 1', 'served-calls: 2'));
+  writeFileSync(file, got.stdout.replace('served-calls: 3', 'served-calls: 2'));
   assert.deepEqual(problemOf('receipts', 'verify', file, '--host-key', key), {
     status: 1,
     code: 'RECEIPT_INVALID',

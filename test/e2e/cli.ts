@@ -2,12 +2,13 @@
  * Runs the command line as a person or a program does: processes, pipes, a pseudo-terminal.
  * @module
  */
+import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 
 const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'tollcall.mjs');
 
@@ -52,25 +53,41 @@ export class Home {
 
   /** Runs a command on a terminal of so many columns; what the terminal got. */
   onTerminal(columns: number, ...args: readonly string[]): string {
+    return this.onTerminalWith({}, columns, ...args);
+  }
+
+  /** The same with more in its environment. */
+  onTerminalWith(more: NodeJS.ProcessEnv, columns: number, ...args: readonly string[]): string {
     const words = [process.execPath, LAUNCHER, ...args].map((word) => `'${word}'`);
     const command = `stty cols ${columns}; ${words.join(' ')}`;
-    const env = { ...this.env(), TERM: 'xterm-256color' };
+    const env = { ...this.env(), TERM: 'xterm-256color', ...more };
     const run = spawnSync('script', ['-qec', command, '/dev/null'], { env, encoding: 'utf8' });
     return run.stdout;
   }
 
   /** Starts `tollcall dev` and waits until it is ready. */
   async dev(...args: readonly string[]): Promise<Dev> {
-    const child = spawn(process.execPath, [LAUNCHER, 'dev', '--port', '0', '--json', ...args], {
+    return this.#open('dev', '--port', '0', ...args);
+  }
+
+  /** Starts `tollcall serve` and waits until it is ready. */
+  async serve(file: string): Promise<Dev> {
+    return this.#open('serve', file);
+  }
+
+  async #open(...args: readonly string[]): Promise<Dev> {
+    const child = spawn(process.execPath, [LAUNCHER, ...args, '--json'], {
       env: this.env(),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#running.add(child);
     child.once('exit', () => this.#running.delete(child));
     const lines = createInterface({ input: child.stdout });
-    const [line] = (await once(lines, 'line')) as [string];
-    const ready = JSON.parse(line) as Record<string, string>;
-    return { ready, address: (ready['url'] ?? '').replace('http://', ''), child };
+    const ready = once(lines, 'line') as Promise<[string]>;
+    const gone = once(child, 'exit').then(() => assert.fail('it ended before it was ready'));
+    const [line] = await Promise.race([ready, gone]);
+    const said = JSON.parse(line) as Record<string, string>;
+    return { ready: said, address: (said['url'] ?? '').replace('http://', ''), child, lines };
   }
 
   /** Starts a command without waiting for it. */
@@ -104,12 +121,14 @@ export class Home {
   }
 }
 
-/** A `tollcall dev` that is ready. */
+/** A `tollcall dev` or `tollcall serve` that is ready. */
 export interface Dev {
   readonly ready: Readonly<Record<string, string>>;
   /** 127.0.0.1:port */
   readonly address: string;
   readonly child: ChildProcess;
+  /** What it prints besides: what a service says. */
+  readonly lines: Interface;
 }
 
 /** Sends a signal and waits for the end; the exit status, or the signal that ended it. */

@@ -49,8 +49,8 @@ test('demo: shows each call, a replay, a refused code, a failing call, the sheet
   for (const expected of [
     /✔ payment +one invoice, 4 sat: 4 calls of quotes/,
     /quotes AAPL +227\.48 USD +1 sat/,
-    /the same bytes again +227\.48 USD +0 sat/,
-    /a tampered code +refused: CODE_INVALID +0 sat/,
+    /the same bytes again +the same answer, encrypted +0 sat/,
+    /a tampered code +refused: CODE_[A-Z]+ +0 sat/,
     /quotes NOPE +failed, not charged: 3 sat credit kept +0 sat/,
     /received +4,000/,
     /✔ receipt +signed by the host, verified: 4 calls, 4 sat served/,

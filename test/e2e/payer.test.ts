@@ -24,10 +24,15 @@ class BadNet implements Net {
   readonly #net = openNet();
   /** What happens to the next calls, oldest first: the answer is lost, or the host is down. */
   accidents: ('lost' | 'down')[] = [];
+  /** What happens while the next call is on its way. */
+  meanwhile: (() => Promise<unknown>) | undefined;
 
   async send(request: Parameters<Net['send']>[0]): ReturnType<Net['send']> {
     const accident = request.url.includes('/call/') ? this.accidents.shift() : undefined;
     if (accident === 'down') throw new Fault('HOST_UNREACHABLE');
+    const { meanwhile } = this;
+    if (request.url.includes('/call/')) this.meanwhile = undefined;
+    if (this.meanwhile !== meanwhile) await meanwhile?.();
     const answer = await this.#net.send(request);
     if (accident === 'lost') throw new Fault('CALL_UNANSWERED');
     return answer;
@@ -100,6 +105,18 @@ test('a call that was not named can be asked again by the name in its fault', as
   assert.equal((await session.status()).chargedMsat, PRICE_MSAT);
 });
 
+test('another process was faster and the host forgets: the answer is in the store', async () => {
+  const session = await buy('echo', 3);
+  const input = { text: 'shared' };
+  net.meanwhile = async () => {
+    await session.call(input, { callId: 'shared' });
+    await session.call({ text: 'next' });
+  };
+  const { result, balance } = await session.call(input, { callId: 'shared' });
+  assert.deepEqual([result, balance], [input, undefined]);
+  assert.equal((await session.status()).chargedMsat, 2n * PRICE_MSAT);
+});
+
 test('callers that give up do not lock a paid bundle', async () => {
   const session = await buy('echo', 100);
   for (let i = 0; i < 64; i++) {
@@ -162,9 +179,13 @@ test('two processes, one purchase id, one told that it failed: paid once, and ke
 
 test('what is no tollcall host costs nothing', async () => {
   const payer = shop.payer;
-  const page = createServer((_, answer) => answer.end('<html>')).listen(0, '127.0.0.1');
+  let body = '<html>';
+  const page = createServer((_, answer) => answer.end(body)).listen(0, '127.0.0.1');
   await once(page, 'listening');
   const { port } = page.address() as AddressInfo;
+  await assert.rejects(payer.connect(`http://127.0.0.1:${port}`), faultOf('HOST_FOREIGN'));
+  // More than a payer holds of an answer.
+  body = 'x'.repeat(2 ** 24 + 1);
   await assert.rejects(payer.connect(`http://127.0.0.1:${port}`), faultOf('HOST_FOREIGN'));
   page.close();
   await assert.rejects(payer.connect('http://127.0.0.1:1'), faultOf('HOST_UNREACHABLE'));

@@ -187,6 +187,15 @@ test('what calls have reserved is not refundable', async () => {
   assert.equal((await session.status()).refundableMsat, 1_000n);
 });
 
+/** With the final 18 blocks one more than two days. */
+const LONG_HOP = {
+  nodeId: '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798',
+  shortChannelId: 1n,
+  feeBaseMsat: 0,
+  feeProportionalMillionths: 0,
+  cltvExpiryDeltaBlocks: 271,
+};
+
 const REFUSALS: readonly (readonly [
   what: string,
   FaultCode,
@@ -239,6 +248,16 @@ const REFUSALS: readonly (readonly [
     'an invoice that is about to expire',
     'REFUND_EXPIRED',
     (session) => ({ session, invoice: foreign({ expirySeconds: 59 }), amount: 2_000n }),
+  ],
+  [
+    'an invoice that is good for days',
+    'REFUND_LONG',
+    (session) => ({ session, invoice: foreign({ expirySeconds: 26 * 3600 }), amount: 2_000n }),
+  ],
+  [
+    'a way that takes long',
+    'REFUND_CLTV',
+    (session) => ({ session, invoice: foreign({ routes: [[LONG_HOP]] }), amount: 2_000n }),
   ],
   [
     'a long final CLTV',

@@ -7,10 +7,17 @@ import { Fault } from '../../src/base/fault/index.ts';
 import { silentLog } from '../../src/base/log/index.ts';
 import { msat } from '../../src/base/money/index.ts';
 import { systemRandom } from '../../src/base/random/index.ts';
-import { systemClock } from '../../src/base/time/index.ts';
+import { systemClock, type Clock } from '../../src/base/time/index.ts';
 import { openBooks, type Books, type BooksLimits } from '../../src/books/index.ts';
 import { openHttpDoor } from '../../src/door/http/index.ts';
-import { openHost, service, type Service } from '../../src/host/index.ts';
+import {
+  openHost,
+  service,
+  type Host,
+  type HostLimits,
+  type PageMaker,
+  type Service,
+} from '../../src/host/index.ts';
 import { Payer } from '../../src/payer/index.ts';
 import { openNet } from '../../src/port/net/index.ts';
 import { openHostStore, openPayerStore, type PayerStore } from '../../src/port/store/index.ts';
@@ -24,6 +31,7 @@ export const PRICE_MSAT = msat(1000);
 export interface TestShop {
   readonly url: string;
   readonly books: Books;
+  readonly host: Host;
   readonly payer: Payer;
   readonly payerStore: PayerStore;
   readonly payerWallet: FakeWallet;
@@ -38,15 +46,19 @@ const text = z.strictObject({ text: z.string().max(100) });
 /** What a test may set. */
 export interface TestShopOptions {
   readonly limits?: Partial<BooksLimits>;
+  readonly hostLimits?: Partial<HostLimits>;
   readonly creditKeepDays?: number;
+  readonly page?: PageMaker;
+  /** Absent: the system's. */
+  readonly clock?: Clock;
   /** Sold besides the usual ones. */
   readonly services?: readonly Service[];
 }
 
 /** Opens a shop that sells `echo`, `fail`, `slow`, `liar` and `once`. */
 export async function openShop(options: TestShopOptions = {}): Promise<TestShop> {
-  const { limits = {}, services: more = [], ...terms } = options;
-  const [clock, random, log] = [systemClock, systemRandom, silentLog];
+  const { limits = {}, hostLimits = {}, services: more = [], ...terms } = options;
+  const [clock, random, log] = [options.clock ?? systemClock, systemRandom, silentLog];
   const network = openFakeNetwork({ clock, random });
   const hostWallet = network.wallet('host');
   const payerWallet = network.wallet('payer');
@@ -76,7 +88,7 @@ export async function openShop(options: TestShopOptions = {}): Promise<TestShop>
     service('slow', {
       ...common,
       price,
-      timeoutMs: 50,
+      timeoutMs: 500,
       handler: (_, { signal }) =>
         new Promise((_resolve, reject) => {
           signal.addEventListener('abort', () => reject(new Error('cut')), { once: true });
@@ -86,7 +98,8 @@ export async function openShop(options: TestShopOptions = {}): Promise<TestShop>
     ...more,
   ];
   const keys = await fixtureHostKeys();
-  const parts = { keys, wallet: hostWallet, books, services, clock, random, log, ...terms };
+  const limited = { ...terms, limits: hostLimits };
+  const parts = { keys, wallet: hostWallet, books, services, clock, random, log, ...limited };
   const host = await openHost(parts);
   const door = await openHttpDoor(host, { address: '127.0.0.1', port: 0 }, log);
   const payerStore = await openPayerStore({ file: ':memory:' });
@@ -103,6 +116,7 @@ export async function openShop(options: TestShopOptions = {}): Promise<TestShop>
   return {
     url: door.url,
     books,
+    host,
     payer,
     payerStore,
     payerWallet,

@@ -41,7 +41,8 @@ before(async () => {
       service('big', { ...common, effect: 'once', handler: () => BIG }),
       service('stuck', {
         ...common,
-        timeoutMs: 200,
+        // Long enough for all who ask to arrive meanwhile.
+        timeoutMs: 2_000,
         handler: () => new Promise<never>(() => undefined),
       }),
     ],
@@ -134,7 +135,7 @@ test('few wait for one call, and a handler that never ends keeps one place', asy
 
 test('a set-up that cannot work makes no invoice', async () => {
   const link = await shop.payer.connect(shop.url);
-  const order = { service: 'echo', calls: 1, maxTotalMsat: PRICE_MSAT };
+  const order = { lines: [{ service: 'echo', calls: 1 }], maxTotalMsat: PRICE_MSAT };
   const key = peerKey(link.key.publicPem);
   const { request } = makeSetup(order, key, fixturePayerKeys(), systemRandom);
   const invoices = await shop.hostWallet.listIncoming(0n, 1000);

@@ -1,12 +1,12 @@
 /**
- * Fuzz: the messages of the set-up exchange, sealed boxes, wrapped secrets, keys.
+ * Fuzz: the messages of the set-up exchange, encrypted boxes, wrapped secrets, keys.
  * @module
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { isFault } from '../../src/base/fault/index.ts';
-import { openOnce } from '../../src/base/hash/index.ts';
+import { decryptOnce } from '../../src/base/hash/index.ts';
 import type { Json } from '../../src/base/json/index.ts';
 import {
   BUNDLE_PROTOCOL,
@@ -30,14 +30,14 @@ const REQUEST = {
   payer: member(syncPayerKeys().publicDer),
   ephemeral: text(32),
   wrapped: text(512),
-  sealed: text(100),
+  encrypted: text(100),
 };
 const REPLY = {
   protocol: BUNDLE_PROTOCOL,
   setup: 'ab'.repeat(32),
   ephemeral: text(32),
   wrapped: text(512),
-  sealed: text(300),
+  encrypted: text(300),
   signature: text(512),
 };
 
@@ -51,7 +51,7 @@ test('first messages, and what a host does with their members', () => {
       const key = onlyFaults(() => binaryMember(request.ephemeral, 'ephemeral', 32));
       if (key !== undefined) onlyFaults(() => sharedSecret(new Uint8Array(32).fill(3), key));
       onlyFaults(() => binaryMember(request.wrapped, 'wrapped'));
-      onlyFaults(() => binaryMember(request.sealed, 'sealed'));
+      onlyFaults(() => binaryMember(request.encrypted, 'encrypted'));
     }),
     { numRuns: 1000 },
   );
@@ -72,14 +72,14 @@ test('second messages', () => {
   );
 });
 
-test('sealed boxes and ephemeral keys', () => {
+test('encrypted boxes and ephemeral keys', () => {
   fc.assert(
-    fc.property(bytes, bytes, (sealed, associated) => {
+    fc.property(bytes, bytes, (encrypted, associated) => {
       assert.equal(
-        onlyFaults(() => openOnce(new Uint8Array(32).fill(1), sealed, associated)),
+        onlyFaults(() => decryptOnce(new Uint8Array(32).fill(1), encrypted, associated)),
         undefined,
       );
-      onlyFaults(() => sharedSecret(new Uint8Array(32).fill(3), sealed));
+      onlyFaults(() => sharedSecret(new Uint8Array(32).fill(3), encrypted));
     }),
     { numRuns: 500 },
   );

@@ -21,8 +21,8 @@ export type Fate =
   | 'ambiguous';
 
 interface Waiting {
-  readonly groups: readonly CommitGroup[];
-  resolve(results: readonly GroupResult[]): void;
+  /** Writes it; gives what tells the writer. */
+  readonly write: () => Promise<() => void>;
   reject(error: unknown): void;
 }
 
@@ -50,12 +50,26 @@ export class GatedDisk {
   open(): { readonly store: HostStore; readonly gate: () => void } {
     const life = this.#life;
     let gated = false;
-    const commit = (groups: readonly CommitGroup[]): Promise<readonly GroupResult[]> => {
+    const gate = <T>(write: () => Promise<T>): Promise<T> => {
       if (life !== this.#life) return new Promise(() => undefined);
-      if (!gated) return this.disk.commit(groups);
-      return new Promise((resolve, reject) => this.#waiting.push({ groups, resolve, reject }));
+      if (!gated) return write();
+      return new Promise((resolve, reject) => {
+        const told = async (): Promise<() => void> => {
+          const result = await write();
+          return () => resolve(result);
+        };
+        this.#waiting.push({ write: told, reject });
+      });
     };
-    const store: HostStore = { ...this.disk, commit, close: async () => undefined };
+    const { disk } = this;
+    const store: HostStore = {
+      ...disk,
+      commit: (groups: readonly CommitGroup[]): Promise<readonly GroupResult[]> =>
+        gate(() => disk.commit(groups)),
+      commitLanes: (images) => gate(() => disk.commitLanes(images)),
+      takeLanes: (lanes) => gate(() => disk.takeLanes(lanes)),
+      close: async () => undefined,
+    };
     return { store, gate: () => (gated = true) };
   }
 
@@ -63,8 +77,8 @@ export class GatedDisk {
   async step(fate: Fate): Promise<boolean> {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) return false;
-    const results = fate === 'failed' ? undefined : await this.disk.commit(waiting.groups);
-    if (fate === 'durable' && results !== undefined) waiting.resolve(results);
+    const tell = fate === 'failed' ? undefined : await waiting.write();
+    if (fate === 'durable' && tell !== undefined) tell();
     else waiting.reject(new Fault('STORE_FAILED'));
     return true;
   }
@@ -73,6 +87,6 @@ export class GatedDisk {
   async crash(writes: boolean): Promise<void> {
     this.#life++;
     const [waiting] = this.#waiting.splice(0);
-    if (writes && waiting !== undefined) await this.disk.commit(waiting.groups);
+    if (writes && waiting !== undefined) await waiting.write();
   }
 }

@@ -8,7 +8,13 @@ import { Fault, isFault } from '../../src/base/fault/index.ts';
 import { silentLog } from '../../src/base/log/index.ts';
 import { msat, type Msat } from '../../src/base/money/index.ts';
 import { unixMs, type Clock } from '../../src/base/time/index.ts';
-import { openBooks, type Admission, type Answer, type Books } from '../../src/books/index.ts';
+import {
+  openBooks,
+  type Admission,
+  type Answer,
+  type Books,
+  type Recovered,
+} from '../../src/books/index.ts';
 import {
   isBalanced,
   type Effect,
@@ -47,9 +53,22 @@ interface Known {
 
 const DAY_MS = 86_400_000;
 /** The total of each bundle: none can be divided evenly by its calls. */
-export const TOTALS = [10_001n, 7n, 2000n].map((total) => msat(total));
+export const TOTALS = [10_001n, 7n, 2000n, 11n].map((total) => msat(total));
 /** The calls of each bundle. */
-export const CALLS = [7, 3, 100];
+export const CALLS = [7, 3, 100, 2];
+/** What one payer may be owed, and all together; every bundle here is of the same payer. */
+const MAX_PREPAID_MSAT = msat(16_000);
+const MAX_LIABILITY_MSAT = msat(20_000);
+
+/** A call that a crash has cut, whose service is being asked. */
+interface Recovering {
+  readonly s: number;
+  readonly n: number;
+  readonly resolve: (found: Recovered) => void;
+}
+
+/** What a service says of a call that was cut. */
+export type Found = 'done' | 'not-done' | 'unknown';
 
 /** The world. */
 export class World {
@@ -59,6 +78,8 @@ export class World {
   broken = 0;
   #crashes = 0;
   readonly runs: Run[] = [];
+  readonly #recovering: Recovering[] = [];
+  readonly #rooms: { readonly totalMsat: bigint; leave(): void }[] = [];
   readonly #known = new Map<string, Known>();
   readonly #acknowledgedMsat = new Map<number, bigint>();
   /** How each refund ended, by its hash: what was once seen never changes. */
@@ -85,10 +106,16 @@ export class World {
       sleep: () => new Promise(() => undefined),
       timer: () => () => undefined,
     };
-    const limits = { hotSessions: 1, answerBytes: 1200, refundAfterMs: 0 };
+    const caps = { maxPrepaidMsat: MAX_PREPAID_MSAT, maxLiabilityMsat: MAX_LIABILITY_MSAT };
+    const limits = { hotSessions: 1, answerBytes: 1200, refundAfterMs: 0, ...caps };
     const onBroken = (): void => void this.broken++;
     this.broken = 0;
     this.books = await openBooks({ store, clock, log: silentLog, limits, onBroken });
+    this.books.recoverWith(({ session, n }) => {
+      const { promise, resolve } = Promise.withResolvers<Recovered>();
+      this.#recovering.push({ s: Number(`0x${session}`), n: Number(n), resolve });
+      return promise;
+    });
     gate();
   }
 
@@ -96,6 +123,9 @@ export class World {
   async crash(writes: boolean): Promise<void> {
     this.#crashes++;
     this.runs.splice(0);
+    // Nobody waits for their answers any more.
+    this.#recovering.splice(0);
+    this.#rooms.splice(0);
     await this.gated.crash(writes);
     await settled();
     await this.start();
@@ -122,6 +152,59 @@ export class World {
     this.#expect(
       this.books.received({ paymentHash, receivedMsat: msat(amount), paidAtMs, cursor }),
       [],
+    );
+  }
+
+  /** The service of a call that was cut finds out what became of it. */
+  async recover(index: number, found: Found): Promise<void> {
+    const asked = this.#recovering.splice(index % Math.max(1, this.#recovering.length), 1)[0];
+    if (asked === undefined) return;
+    const { s, n, resolve } = asked;
+    const row = await this.gated.disk.session(hex(s, 16));
+    const entry = row?.calls.entries.find((one) => one.n === BigInt(n));
+    const d = Number(`0x${entry?.digest ?? '0'}`);
+    const known = this.known({ s, n, d });
+    // What was not done may be run again, and what was done is charged.
+    if (found === 'not-done') known.startedOnce = false;
+    if (found === 'done') known.charging.add(d);
+    resolve(found === 'done' ? { done: new Uint8Array(300).fill(d) } : found);
+  }
+
+  /** Somebody orders; what one payer has ordered and not given up stays below the cap. */
+  room(totalMsat: bigint): void {
+    const order = { payer: hex(9, 32), totalMsat: msat(totalMsat) };
+    const rooms = this.#rooms;
+    const books = this.books;
+    const asked = books.room(order).then((room) => {
+      if (books !== this.books) return room.leave();
+      rooms.push({ totalMsat, leave: () => room.leave() });
+      const heldMsat = rooms.reduce((sum, room) => sum + room.totalMsat, 0n);
+      assert.ok(heldMsat <= MAX_PREPAID_MSAT, 'open orders of one payer');
+    });
+    this.#expect(asked, ['SETUP_PREPAID', 'SETUP_LIABILITY']);
+  }
+
+  /** An order comes to nothing. */
+  leave(index: number): void {
+    this.#rooms.splice(index % Math.max(1, this.#rooms.length), 1)[0]?.leave();
+  }
+
+  /** More calls are ordered; the invoice is the payment of that number. */
+  topUp(s: number, payment: number): void {
+    this.#expect(
+      this.books.topUp({
+        session: hex(s, 16),
+        id: hex(payment, 16),
+        service: 'quotes',
+        calls: 3,
+        totalMsat: msat(4_001n),
+        paymentHash: hex(1000 * s + payment, 32),
+        payByMs: unixMs(2 * DAY_MS),
+        expiresAtMs: unixMs(11 * DAY_MS),
+        reply: new Uint8Array(10),
+        paid: false,
+      }),
+      ['SESSION_UNKNOWN', 'INVOICE_HASH_USED'],
     );
   }
 
@@ -186,6 +269,15 @@ export class World {
       },
     );
     admitted.catch((error: unknown) => this.#problems.push(error));
+  }
+
+  /** The payer asks again for a call that a crash may have cut. */
+  again(index: number): void {
+    const cut = [...this.#known].filter(([, known]) => known.cut.size > 0);
+    const [key, known] = cut[index % Math.max(1, cut.length)] ?? [];
+    const [s = 0, n = 0] = (key ?? '').split(':').map(Number);
+    const [d = 0] = known?.cut ?? [];
+    if (known !== undefined) this.admit({ s, n, d }, 0, 'once');
   }
 
   /** A handler returns. */
@@ -269,7 +361,7 @@ export class World {
           assert.ok(known.acknowledged > 0 || known.charging.size > 0, 'an answer was charged');
           assert.deepEqual(answer.body, new Uint8Array(300).fill(request.d), 'the same bytes');
         }),
-        ['SERVICE_FAILED', 'STORE_FAILED', 'HOST_BROKEN', 'CALL_FORGOTTEN'],
+        ['SERVICE_FAILED', 'CALL_FORGOTTEN', ...CUT],
       );
       return;
     }
@@ -310,6 +402,9 @@ export class World {
     });
   }
 }
+
+/** What those get who wait for a call that was cut: nobody knows, or it can be paid no more. */
+const CUT = ['CALL_OUTCOME_UNKNOWN', 'SESSION_EXHAUSTED', 'SESSION_EXPIRED'];
 
 function refundHash(hash: number): string {
   return hex(50_000 + hash, 32);

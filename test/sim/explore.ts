@@ -12,7 +12,7 @@ export interface Exploration {
   /** How many seeds, from 1 up; `TOLLCALL_SIM_SEEDS` overrides it. */
   readonly seeds: number;
   /** Builds its nodes and is done when the world should end; `world.run` is called for it. */
-  readonly scenario: (world: World) => Promise<void>;
+  readonly scenario: (world: World) => Promise<unknown>;
   /** After so many events a run fails. */
   readonly maxEvents?: number;
 }

@@ -10,7 +10,7 @@
  * without rooms is a single room.
  */
 export const FLOORS: readonly (readonly [floor: string, rooms: readonly string[]])[] = [
-  ['base', ['fault', 'money', 'bytes', 'json', 'hash', 'time', 'random', 'log']],
+  ['base', ['module', 'fault', 'money', 'bytes', 'json', 'hash', 'time', 'random', 'log']],
   ['pay', ['price', 'tick', 'bundle', 'ledger']],
   ['bitcoin', ['bolt', 'script', 'channel', 'seal']],
   ['service', ['relay', 'route', 'async']],
@@ -20,8 +20,9 @@ export const FLOORS: readonly (readonly [floor: string, rooms: readonly string[]
   ['payer', []],
   ['host', []],
   ['door', ['http', 'admin', 'ws', 'proxy', 'mcp']],
-  ['cli', []],
   ['web', []],
+  ['package', ['payer', 'host', 'regtest']],
+  ['cli', []],
 ];
 
 /**
@@ -140,7 +141,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: 'its libraries choose their backend by an environment variable while they load',
   },
   {
-    file: 'src/port/keys/files.ts',
+    file: 'src/port/keys/identity.ts',
     rule: 'ban',
     reason: 'RSA decryption belongs into the thread pool, and simulations use another adapter',
   },

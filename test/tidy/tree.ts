@@ -11,7 +11,7 @@ export type Tree = ReadonlyMap<string, string>;
 /** Never part of the project: made by tools, kept out by .gitignore. */
 const IGNORED = /^(node_modules|dist|coverage|\.git)$|\.tmp$/;
 /** Files whose bytes are no text. */
-const BINARY = /\.(png|jpg|gif|ico|wasm|woff2|gz|zip|db)$/;
+const BINARY = /\.(png|jpg|gif|ico|wasm|woff2|gz|tgz|zip|db)$/;
 
 /** All text files below a folder. */
 export function readTree(root: string): Tree {
