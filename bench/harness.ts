@@ -7,14 +7,14 @@
 
 /** How much is measured. */
 export interface Size {
-  /** Turns of each contender, after three to warm up. */
+  /** Turns of each contender, after those to warm up. */
   readonly turns: number;
   /** Calls in one turn. */
   readonly count: number;
 }
 
 /** Turns before the measured ones: compilers and caches settle. */
-export const WARM_UP_TURNS = 3;
+export const WARM_UP_TURNS = 6;
 
 /** What one turn took. */
 export interface Turn {

@@ -92,6 +92,7 @@ class Connection {
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.#read(text));
     socket.on('error', (error) => this.onAnswer(error));
+    socket.on('end', () => this.onAnswer(new Error('the server has hung up')));
   }
 
   /** Sends the next request of its lane; false when it has to wait. */

@@ -10,17 +10,28 @@ import { benchBundle } from './bundle.ts';
 import { benchCodes } from './codes.ts';
 import type { Row } from './harness.ts';
 import { takeOwnCore } from './process.ts';
+import { benchStore } from './store.ts';
+import { benchTicks } from './ticks.ts';
 
-const BENCHES = { bundle: benchBundle, books: benchBooks, codes: benchCodes } as const;
+const BENCHES = {
+  ticks: benchTicks,
+  bundle: benchBundle,
+  books: benchBooks,
+  codes: benchCodes,
+  store: benchStore,
+} as const;
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     smoke: { type: 'boolean', default: false },
     json: { type: 'string' },
+    turns: { type: 'string', default: '9' },
   },
 });
-const size = values.smoke ? { turns: 1, count: 500 } : { turns: 9, count: 16_000 };
+const size = values.smoke
+  ? { turns: 1, count: 500 }
+  : { turns: Number(values.turns), count: 16_000 };
 const rows: Row[] = [];
 takeOwnCore();
 for (const [name, bench] of Object.entries(BENCHES)) {

@@ -9,6 +9,8 @@ import { availableParallelism } from 'node:os';
 /** A server in a process of its own, on one core where the machine lets us choose. */
 export interface Measured {
   readonly url: string;
+  /** What pays a call there, where that is always the same. */
+  readonly headers: Readonly<Record<string, string>>;
   /** CPU that it has used, all threads. */
   cpuMs(): Promise<number>;
   /** It then ends by itself, and writes a profile if it was asked for one. */
@@ -32,14 +34,24 @@ export function takeOwnCore(): void {
 }
 
 /** Runs `bench/server.ts`. */
-export async function startServer(mode: string, dir: string): Promise<Measured> {
+export function startServer(mode: string, dir: string): Promise<Measured> {
+  return startProcess(new URL('./server.ts', import.meta.url).pathname, mode, dir);
+}
+
+/** Runs a module that says where it listens. */
+export async function startProcess(...args: readonly string[]): Promise<Measured> {
   const flags = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
-  const module = new URL('./server.ts', import.meta.url).pathname;
-  const command = [process.execPath, ...flags, module, mode, dir];
-  const [file = '', ...args] = pins ? ['taskset', '-c', MEASURED_CORE, ...command] : command;
-  const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const [{ url }] = (await once(child, 'message')) as [{ url: string }];
-  return { url, cpuMs: () => askCpu(child), stop: () => child.disconnect() };
+  const command = [process.execPath, ...flags, ...args];
+  const [file = '', ...rest] = pins ? ['taskset', '-c', MEASURED_CORE, ...command] : command;
+  const child = spawn(file, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`${command.join(' ')} has ended`);
+  });
+  const [{ url, headers = {} }] = (await Promise.race([once(child, 'message'), ended])) as [
+    { url: string; headers?: Record<string, string> },
+  ];
+  ended.catch(() => undefined);
+  return { url, headers, cpuMs: () => askCpu(child), stop: () => child.disconnect() };
 }
 
 async function askCpu(child: ChildProcess): Promise<number> {

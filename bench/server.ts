@@ -13,7 +13,8 @@ import { systemClock } from '../src/base/time/index.ts';
 import { openBooks } from '../src/books/index.ts';
 import { openHttpDoor } from '../src/door/http/index.ts';
 import { openHost, service, type Host } from '../src/host/index.ts';
-import { openHostStore } from '../src/port/store/index.ts';
+import { readImage } from '../src/pay/tick/index.ts';
+import { openHostStore, type HostStore } from '../src/port/store/index.ts';
 import { openFakeNetwork } from '../src/port/wallet/index.ts';
 import { fixtureHostKeys } from '../test/fixtures/keys.ts';
 
@@ -29,8 +30,10 @@ const work = service('work', options);
 const workOnce = service('work-once', { ...options, effect: 'once' });
 
 const [mode = '', dir = ''] = process.argv.slice(2);
-const host = mode === 'paid' ? await paid() : unpaid();
-const door = await openHttpDoor(host, { address: '127.0.0.1', port: 0 }, silentLog);
+const host = mode === 'unpaid' ? unpaid() : await paid();
+/** All of the load comes from one address. */
+const limits = { connectionsPerAddress: 10_000 };
+const door = await openHttpDoor(host, { address: '127.0.0.1', port: 0, limits }, silentLog);
 process.send?.({ url: door.url });
 process.on('message', () => {
   const { user, system } = process.cpuUsage();
@@ -41,11 +44,34 @@ process.on('disconnect', () => process.exit(0));
 async function paid(): Promise<Host> {
   const [clock, random, log] = [systemClock, systemRandom, silentLog];
   const network = openFakeNetwork({ file: join(dir, 'network.db'), clock, random });
-  const store = await openHostStore({ file: join(dir, 'books.db'), thread: true });
-  const books = await openBooks({ store, clock, log });
+  const file = await openHostStore({ file: join(dir, `${mode}.db`), thread: true });
+  const limits = { maxPrepaidMsat: msat(10n ** 15n), maxLiabilityMsat: msat(10n ** 16n) };
+  const books = await openBooks({
+    store: mode === 'memory' ? inMemory(file) : file,
+    clock,
+    log,
+    limits,
+  });
   const keys = await fixtureHostKeys();
-  const wallet = network.wallet('host');
+  const wallet = network.wallet(`host-${mode}`);
   return openHost({ keys, wallet, books, services: [work, workOnce], clock, random, log });
+}
+
+/** What lanes spend is not written: what is left is the tick, the MAC and the table. */
+function inMemory(store: HostStore): HostStore {
+  return { ...store, commitLanes: async (images) => new Uint8Array(countImages(images)) };
+}
+
+function countImages(images: Uint8Array): number {
+  let count = 0;
+  for (
+    let image = readImage(images, 0);
+    image !== undefined;
+    image = readImage(images, image.end)
+  ) {
+    count++;
+  }
+  return count;
 }
 
 /** The same door, schema and handler with payment off. */
