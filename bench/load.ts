@@ -99,6 +99,7 @@ class Connection {
   send(): boolean {
     this.#sent = this.#lane.next();
     if (this.#sent === undefined) return false;
+    if (this.#socket.destroyed) throw new Error('the server has hung up');
     this.#socket.write(this.#sent.bytes);
     return true;
   }

@@ -29,7 +29,7 @@ export async function benchPayer(dir: string, { turns, count }: Size): Promise<R
   const net = openNet();
   try {
     const payer = new Payer({ net, store, wallet, clock, random, log, keyring: fixtureKeyring() });
-    const units = (turns + WARM_UP_TURNS) * count + LANES;
+    const units = (turns + WARM_UP_TURNS) * count * 2;
     const maxTotalMsat = msat(1000n * BigInt(units));
     const request = { service: 'work', units, maxTotalMsat, lanes: LANES };
     const stream = await payer.stream(await payer.connect(server.url), request);

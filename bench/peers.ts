@@ -10,7 +10,15 @@ import { systemRandom } from '../src/base/random/index.ts';
 import { systemClock } from '../src/base/time/index.ts';
 import { openFakeNetwork } from '../src/port/wallet/index.ts';
 import { openLdkWorld, usable } from '../test/contract/ldk-world.ts';
-import { interleave, perSecond, ratio, type Contender, type Row, type Size } from './harness.ts';
+import {
+  interleave,
+  perCpuSecond,
+  perSecond,
+  ratio,
+  type Contender,
+  type Row,
+  type Size,
+} from './harness.ts';
 import { Load, sameLane, type Lane } from './load.ts';
 import { startProcess, startServer, type Measured } from './process.ts';
 import { contender, openShopper, request } from './shopper.ts';
@@ -54,9 +62,14 @@ export async function benchPeers(dir: string, size: Size): Promise<Row[]> {
       contenders.push({ name, turn: (count) => peer.turn(Math.ceil(count / fewer)) });
     }
     const found = await interleave(contenders, size);
-    const rows = peers.map(({ name, aim }): Row => {
-      const value = ratio(found, [OURS, name], perSecond);
-      return { name: 'paid calls per second', against: name, value, aim, better: 'higher' };
+    const rows = peers.flatMap(({ name, aim }): Row[] => {
+      const row = (unit: string, value: number): Row => {
+        return { name: `paid calls per ${unit}`, against: name, value, aim, better: 'higher' };
+      };
+      return [
+        row('second', ratio(found, [OURS, name], perSecond)),
+        row('host CPU-second', ratio(found, [OURS, name], perCpuSecond)),
+      ];
     });
     return [...rows, await benchLightning(found.get(OURS)?.perSecond ?? Number.NaN)];
   } finally {

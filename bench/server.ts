@@ -31,8 +31,8 @@ const workOnce = service('work-once', { ...options, effect: 'once' });
 
 const [mode = '', dir = ''] = process.argv.slice(2);
 const host = mode === 'unpaid' ? unpaid() : await paid();
-/** All of the load comes from one address. */
-const limits = { connectionsPerAddress: 10_000 };
+/** All of the load comes from one address, and waits while others have their turn. */
+const limits = { connectionsPerAddress: 10_000, keepAliveMs: 600_000 };
 const door = await openHttpDoor(host, { address: '127.0.0.1', port: 0, limits }, silentLog);
 process.send?.({ url: door.url });
 process.on('message', () => {

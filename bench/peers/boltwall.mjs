@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { addOne, announce, challengeOf } from './serve.mjs';
+import { KEEP_ALIVE_MS, addOne, announce, challengeOf } from './serve.mjs';
 
 const [preimage, invoice] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
@@ -28,6 +28,7 @@ app.use(express.json());
 app.use(boltwall({ minAmount: 1 }));
 app.post('/call/work', (request, response) => response.json(addOne(request.body)));
 const server = app.listen(0, '127.0.0.1', async () => {
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   const url = `http://127.0.0.1:${server.address().port}`;
   const challenge = (await challengeOf(url)).headers.get('www-authenticate') ?? '';
   const macaroon = /macaroon="?([^",]+)/.exec(challenge)?.[1];

@@ -6,7 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import express from 'express';
 import { importMacaroon, newMacaroon } from 'macaroon';
-import { addOne, announce } from './serve.mjs';
+import { KEEP_ALIVE_MS, addOne, announce } from './serve.mjs';
 
 const rootKey = randomBytes(32);
 const app = express();
@@ -15,6 +15,7 @@ app.post('/call/work', express.json(), (request, response) => {
   return response.json(addOne(request.body));
 });
 const server = app.listen(0, '127.0.0.1', () => {
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   const preimage = randomBytes(32);
   const macaroon = newMacaroon({ identifier: hashOf(preimage), location: 'work', rootKey });
   macaroon.addFirstPartyCaveat('service = work');

@@ -3,6 +3,9 @@
  * @module
  */
 
+/** Connections wait while others have their turn. */
+export const KEEP_ALIVE_MS = 600_000;
+
 /** The paid work: adds one. */
 export function addOne({ value }) {
   if (!Number.isInteger(value)) throw new Error('not a whole number');

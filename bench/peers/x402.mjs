@@ -10,7 +10,7 @@ import { HTTPFacilitatorClient } from '@x402/core/server';
 import { ExactEvmScheme } from '@x402/evm/exact/server';
 import { paymentMiddleware, x402ResourceServer } from '@x402/hono';
 import { Hono } from 'hono';
-import { addOne, announce, challengeOf } from './serve.mjs';
+import { KEEP_ALIVE_MS, addOne, announce, challengeOf } from './serve.mjs';
 
 const NETWORK = 'eip155:84532';
 const PAYER = '0x1111111111111111111111111111111111111111';
@@ -71,7 +71,8 @@ async function overHttp() {
 
 function listen(app) {
   return new Promise((resolve) => {
-    serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => {
+    const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => {
+      server.keepAliveTimeout = KEEP_ALIVE_MS;
       resolve(`http://127.0.0.1:${port}`);
     });
   });
