@@ -112,3 +112,8 @@ export const MAX_DESCRIPTION_BYTES = 1024 * 1024;
 export const SHEET_EVERY_MS = 5_000;
 /** A wallet that does not say its balance in this time has no figures. */
 export const WALLET_ASK_MS = 1_000;
+/**
+ * Unpaid orders of one address together may be this part of what a host wants to owe at most; one
+ * more is `SETUP_BUSY`, unless it is the only one.
+ */
+export const LIABILITY_SHARES = 16n;

@@ -130,6 +130,7 @@ export class SetupDesk {
     const payerSecret = await identity.unwrap(binaryMember(request.wrapped, 'wrapped'));
     const order = this.#readOrder(request, payerSecret);
     const totalMsat = sumMsat(order.lines.map((line) => line.totalMsat));
+    this.#places.assertShare(asker, totalMsat, books.limits.maxLiabilityMsat);
     // Before there is an invoice that somebody could pay.
     const room = await books.room({ payer: payer.fingerprint, totalMsat });
     try {
@@ -138,7 +139,8 @@ export class SetupDesk {
       const agreed = this.#agree(accepted);
       const sold = await this.#quote(accepted, agreed);
       const { terms } = await books.open(sold, laneTerms(sold.session, accepted.ticks));
-      this.#places.take(asker, terms.paymentHash, terms.payByMs);
+      const { paymentHash, payByMs: endMs } = terms;
+      this.#places.take(asker, { paymentHash, totalMsat, endMs });
       return parseJson(terms.reply);
     } finally {
       room.leave();

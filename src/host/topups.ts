@@ -103,6 +103,7 @@ export class TopUpDesk {
     if (free || session.bought.calls + order.calls > MAX_SESSION_CALLS) {
       throw new Fault('SERVICE_QUANTITY', { reason: free ? 'it costs nothing' : 'too many' });
     }
+    places.assertShare(asker, line.totalMsat, books.limits.maxLiabilityMsat);
     const room = await books.room({ payer: session.terms.payer, totalMsat: line.totalMsat });
     try {
       const created = await makeInvoice(wallet, [line], line.totalMsat);
@@ -125,7 +126,8 @@ export class TopUpDesk {
       const topUp = await books.topUp({ ...line, ...named, ...terms, reply });
       // Another order under the same id was faster.
       if (topUp.service !== service || topUp.calls !== calls) throw new Fault('TOPUP_CONFLICT');
-      places.take(asker, topUp.paymentHash, topUp.payByMs);
+      const { payByMs: endMs, totalMsat: heldMsat } = topUp;
+      places.take(asker, { paymentHash: topUp.paymentHash, totalMsat: heldMsat, endMs });
       return parseJson(topUp.reply);
     } finally {
       room.leave();

@@ -4,8 +4,9 @@
  * @module
  */
 import { Fault } from '../base/fault/index.ts';
+import type { Msat } from '../base/money/index.ts';
 import type { UnixMs } from '../base/time/index.ts';
-import type { HostLimits } from './limits.ts';
+import { LIABILITY_SHARES, type HostLimits } from './limits.ts';
 
 /** Who asks for an invoice. */
 export interface Asker {
@@ -14,13 +15,20 @@ export interface Asker {
   readonly payer: string;
 }
 
+/** An unpaid invoice: who holds it, over how much, and when it runs out. */
+interface Held {
+  readonly holders: readonly string[];
+  readonly totalMsat: Msat;
+  readonly endMs: UnixMs;
+}
+
 /** The places. What is in them is bounded by `unpaidSessions`. */
 export class UnpaidPlaces {
   readonly #limits: HostLimits;
   /** Set-ups under way, by address and by payer. */
   readonly #running = new Map<string, number>();
-  /** Unpaid invoices, by payment hash: who holds each and when it runs out. */
-  readonly #held = new Map<string, { readonly holders: readonly string[]; endMs: UnixMs }>();
+  /** Unpaid invoices, by payment hash. */
+  readonly #held = new Map<string, Held>();
 
   constructor(limits: HostLimits) {
     this.#limits = limits;
@@ -49,9 +57,26 @@ export class UnpaidPlaces {
     };
   }
 
+  /**
+   * Unpaid orders count towards what a host wants to owe at most: beyond its first one an address
+   * has a share of that, so that nobody keeps others from buying for nothing.
+   * @throws Fault `SETUP_BUSY`
+   */
+  assertShare({ address }: Asker, totalMsat: Msat, maxLiabilityMsat: Msat): void {
+    const [holder = ''] = holdersOf({ address, payer: '' });
+    let heldMsat = 0n;
+    for (const one of this.#held.values()) {
+      if (one.holders.includes(holder)) heldMsat += one.totalMsat;
+    }
+    if (heldMsat > 0n && (heldMsat + totalMsat) * LIABILITY_SHARES > maxLiabilityMsat) {
+      throw new Fault('SETUP_BUSY');
+    }
+  }
+
   /** An invoice went out: it holds its place until it is paid or runs out. */
-  take(asker: Asker, paymentHash: string, endMs: UnixMs): void {
-    this.#held.set(paymentHash, { holders: holdersOf(asker), endMs });
+  take(asker: Asker, invoice: Omit<Held, 'holders'> & { readonly paymentHash: string }): void {
+    const { paymentHash, totalMsat, endMs } = invoice;
+    this.#held.set(paymentHash, { holders: holdersOf(asker), totalMsat, endMs });
   }
 
   /** An invoice was paid: its place is free again. */
