@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { MAX_MSAT, type Msat } from '../../base/money/index.ts';
 import { MAX_WAIT_MS } from '../../base/time/index.ts';
-import { BOOKS_LIMITS, type BooksLimits } from '../../books/index.ts';
+import { BOOKS_LIMITS, type BooksLimits, type Durability } from '../../books/index.ts';
 import { DOOR_LIMITS, type DoorLimits } from '../../door/http/index.ts';
 import { HOST_LIMITS, type HostLimits, type Service } from '../../host/index.ts';
 import type { Wallet } from '../../port/wallet/index.ts';
@@ -63,11 +63,19 @@ export const SHAPES = {
     })
     .transform((caps) => caps as Partial<Pick<BooksLimits, CapName>>)
     .optional(),
+  durability: z
+    .union([
+      z.literal('commit').transform((kind) => ({ kind })),
+      z
+        .strictObject({ maxMs: z.number().int().min(1).max(60_000), maxMsat: amountMsat })
+        .transform((bounds): Durability => ({ kind: 'lazy', ...bounds })),
+    ])
+    .optional(),
   limits: z
     .strictObject({
       host: limitsOf<HostLimits>(HOST_LIMITS),
       door: limitsOf<DoorLimits>(DOOR_LIMITS),
-      books: limitsOf<Omit<BooksLimits, CapName>>(withoutCaps(BOOKS_LIMITS)),
+      books: limitsOf<NumericLimits>(withoutCaps(BOOKS_LIMITS)),
     })
     .optional(),
   admin: z.boolean().optional(),
@@ -93,12 +101,15 @@ function limitsOf<Limits>(defaults: Readonly<Record<string, number>> | Limits) {
     .optional();
 }
 
+type NumericLimits = Omit<BooksLimits, CapName | 'durability'>;
+
 function withoutCaps({
   maxPrepaidMsat: _prepaid,
   maxLiabilityMsat: _liability,
   refundAfterMs: _refund,
+  durability: _durability,
   ...rest
-}: BooksLimits): Omit<BooksLimits, CapName> {
+}: BooksLimits): NumericLimits {
   return rest;
 }
 

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import type { Msat } from '../../base/money/index.ts';
 import type { Network } from '../../bitcoin/bolt/index.ts';
 import { isLoopback } from '../../door/http/index.ts';
 import { HOST_LIMITS, type HostLimits, type Service } from '../../host/index.ts';
@@ -39,6 +40,12 @@ export interface HostConfig {
   /** Credit of a session that expired longer ago is no longer owed. Absent: owed for ever. */
   readonly creditKeepDays?: number;
   readonly caps?: Caps;
+  /**
+   * When answers of calls that are paid with ticks leave: `commit` (the default) after their charge
+   * is durable; with bounds at once, as long as what is not durable is younger and worth less: a
+   * crash forgets at most that.
+   */
+  readonly durability?: 'commit' | { readonly maxMs: number; readonly maxMsat: Msat };
   readonly limits?: ShopLimits;
   /** Answers `tollcall books` and `backup` at a socket in `dir`. Default: true. */
   readonly admin?: boolean;
@@ -49,7 +56,10 @@ export interface HostConfig {
 type Caps = NonNullable<ReturnType<(typeof SHAPES)['caps']['parse']>>;
 
 /** A configuration that can be opened: paths are absolute, what has a default has a value. */
-export interface CheckedConfig extends Omit<HostConfig, 'listen' | 'metrics' | 'caps' | 'limits'> {
+export interface CheckedConfig extends Omit<
+  HostConfig,
+  'listen' | 'metrics' | 'caps' | 'limits' | 'durability'
+> {
   readonly listen: { readonly address: string; readonly port: number };
   readonly metrics?: { readonly address: string; readonly port: number };
   readonly behindProxy: boolean;
@@ -214,7 +224,7 @@ const DEFAULT_ADDRESS = '127.0.0.1';
 const DEFAULT_PORT = 8402;
 
 function complete(good: Complete, base: string): CheckedConfig {
-  const { listen, tls, metrics, caps, limits, wallet, ...rest } = good;
+  const { listen, tls, metrics, caps, durability, limits, wallet, ...rest } = good;
   const { creditKeepDays, admin = true, behindProxy = false, ...required } = rest;
   const once = required.services.filter((one) => one.effect === 'once');
   const needed = once.map((one) => timeoutOf(one, limits?.host));
@@ -235,7 +245,7 @@ function complete(good: Complete, base: string): CheckedConfig {
     limits: {
       ...(limits?.door && { door: limits.door }),
       host: { ...limits?.host, stopGraceMs },
-      books: { ...limits?.books, ...caps },
+      books: { ...limits?.books, ...caps, ...(durability && { durability }) },
     },
   };
 }
