@@ -7,7 +7,7 @@ import { Fault, asFault } from '../base/fault/index.ts';
 import { heldMsat, imageOf } from '../pay/ledger/index.ts';
 import type { CommitGroup, GroupResult, HostStore } from '../port/store/index.ts';
 import type { HotSession } from './hot-session.ts';
-import { MAX_COMMIT_JOBS } from './limits.ts';
+import { ENOUGH_CHARGES, MAX_COMMIT_JOBS } from './limits.ts';
 
 /** Who waits for a commit. */
 export interface Waiting<T> {
@@ -27,6 +27,8 @@ export class Writer {
   readonly #onBroken: (fault: Fault) => void;
   /** Sessions whose calls changed, and who waits until that is durable. */
   #dirty = new Map<HotSession, Waiting<void>[]>();
+  /** Of calls, how many wait. */
+  #calls = 0;
   #jobs: Job[] = [];
   readonly #reads: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
@@ -61,6 +63,7 @@ export class Writer {
   /** `image` without a promise. */
   imageThen(hot: HotSession, one: Waiting<void>): void {
     if (this.#broken !== undefined) return one.reject(this.#broken);
+    this.#calls++;
     const waiting = this.#dirty.get(hot);
     if (waiting === undefined) {
       this.#dirty.set(hot, [one]);
@@ -110,14 +113,25 @@ export class Writer {
     while (this.#dirty.size + this.#jobs.length + this.#reads.length > 0) {
       for (const read of this.#reads.splice(0)) await read();
       if (this.#dirty.size + this.#jobs.length === 0) continue;
-      if (this.#store.gather !== undefined) await this.#store.gather();
+      await this.#gather();
       await this.#commit();
     }
     // Without an await after the last look: whoever comes now starts it again.
     this.#running = undefined;
   }
 
+  /** As long as each turn of the event loop brings more calls, they go into the same commit. */
+  async #gather(): Promise<void> {
+    const { gather } = this.#store;
+    if (gather === undefined) return;
+    for (let seen = -1; this.#calls > seen && seen < ENOUGH_CHARGES;) {
+      seen = this.#calls;
+      await gather();
+    }
+  }
+
   async #commit(): Promise<void> {
+    this.#calls = 0;
     const dirty = [...this.#dirty];
     this.#dirty = new Map();
     const jobs = this.#jobs.splice(0, MAX_COMMIT_JOBS);
