@@ -170,7 +170,7 @@ class HostBooks implements Books {
       broken: () => writer.broken,
       fail: (fault) => writer.fail(fault),
       now: () => this.#now(),
-      session: (session) => this.session(session),
+      session: (session) => this.#with(session, toSession, () => undefined),
       closeLanes: (session) => this.#closeLanes(session),
     });
     this.#incoming = new Incoming(
@@ -351,7 +351,8 @@ class HostBooks implements Books {
     this.#check();
     const sessions = await this.#store.expiredSessions(beforeMs, MAX_EXPIRED);
     const expired = sessions.map(async (session) => {
-      if ((await this.session(session))?.terms.lanes !== undefined) await this.#endLanes(session);
+      const { lanes } = await this.#with(session, ({ row }) => row.terms, unknownSession);
+      if (lanes !== undefined) await this.#endLanes(session);
       return this.#with(
         session,
         (hot) => this.#expire(hot, beforeMs),
