@@ -9,7 +9,6 @@ export {
   type BundlePrice,
 } from './price.ts';
 export {
-  callPriceMsat,
   unitsOf,
   type CallFacts,
   type CallPrice,

@@ -7,7 +7,7 @@
  * @module
  */
 import { Fault } from '../../base/fault/index.ts';
-import { maxMsat, msat, mulDivFloor, type Msat } from '../../base/money/index.ts';
+import { maxMsat, msat, type Msat } from '../../base/money/index.ts';
 import { MAX_UNITS } from './limits.ts';
 
 /**
@@ -58,11 +58,6 @@ export function unitsOf(price: CallPrice, facts: CallFacts): number {
   const most = units > minimum ? units : minimum;
   if (most > MAX_UNITS) throw new Fault('MONEY_RANGE');
   return Number(most);
-}
-
-/** What a call costs: its units times their price. @throws as `unitsOf` */
-export function callPriceMsat(price: CallPrice, facts: CallFacts): Msat {
-  return mulDivFloor(price.unitMsat, BigInt(unitsOf(price, facts)), 1n);
 }
 
 function byRates(price: UnitPrice, facts: CallFacts): bigint {
