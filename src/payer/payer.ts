@@ -135,13 +135,20 @@ export class Payer {
   }
 
   async #buy<Input, Output>(link: Link, order: Order): Promise<PayerSession<Input, Output>> {
-    const id = order.purchaseId ?? toHex(this.#parts.random.bytes(16));
-    try {
+    return this.#named(order.purchaseId, async (id) => {
       const known = await this.#parts.store.purchase(id);
       if (known) assertSameOrder(link, known, order);
       const purchase = known ?? (await this.#order(link, id, order));
       const done = await this.#complete(link, purchase, order);
       return this.#session(link, done);
+    });
+  }
+
+  /** Works under the id of a purchase, a new one if there is none; a fault names it. */
+  async #named<T>(purchaseId: string | undefined, work: (id: string) => Promise<T>): Promise<T> {
+    const id = purchaseId ?? toHex(this.#parts.random.bytes(16));
+    try {
+      return await work(id);
     } catch (error) {
       if (!isFault(error)) throw error;
       throw new Fault(error.code, { ...error.facts, purchase: id }, error);
@@ -191,13 +198,8 @@ export class Payer {
   }
 
   async #buyLanes(link: Link, request: StreamRequest): Promise<LanePurchase> {
-    const {
-      service,
-      units,
-      maxTotalMsat,
-      purchaseId: id = toHex(this.#parts.random.bytes(16)),
-    } = request;
-    try {
+    const { service, units, maxTotalMsat, purchaseId } = request;
+    return this.#named(purchaseId, async (id) => {
       const known = await this.#parts.store.purchase(id);
       const from = (known && lanesOf(known)) ?? newLanes(this.#parts.random, request);
       const chains = await makeLanes(this.#parts.clock, { ...request, ...from });
@@ -205,11 +207,8 @@ export class Payer {
       const order = { lines: [{ service, calls: units }], maxTotalMsat, lanes };
       if (known) assertSameOrder(link, known, order);
       const purchase = known ?? (await this.#order(link, id, order));
-      return await this.#lanes(link, await this.#complete(link, purchase, request), { chains });
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      throw new Fault(error.code, { ...error.facts, purchase: id }, error);
-    }
+      return this.#lanes(link, await this.#complete(link, purchase, request), { chains });
+    });
   }
 
   async #lanes(
