@@ -170,6 +170,20 @@ test('the same id gets the same invoice; paid by somebody else it counts, once',
   assert.equal((await session.status()).callsLeft, 3);
 });
 
+test('nothing is refunded while a top-up can still be paid', async () => {
+  const purchaseId = newId();
+  const session = await buy(10, purchaseId);
+  const { result } = await ask(purchaseId, GOOD, GOOD);
+  assert(result !== undefined);
+  aheadMs += 61_000;
+  const refund = { refundId: newId(), amountMsat: msat(8_000), deadlineMs: 1 };
+  await assert.rejects(session.refund(refund), faultOf('REFUND_BUSY'));
+  assert.equal((await session.status()).creditMsat, 10n * PRICE_MSAT);
+  aheadMs += 600_000;
+  const later = { amountMsat: msat(8_000) };
+  assert.equal((await session.refund(later)).amountMsat, 8_000n);
+});
+
 test('a top-up paid after its quote was forgotten counts, and its id hears of it', async () => {
   const purchaseId = newId();
   const session = await buy(1, purchaseId);
