@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { decodeInvoice } from '../../src/bitcoin/bolt/index.ts';
 import { msat, sat } from '../../src/base/money/index.ts';
-import type { Outgoing } from '../../src/port/wallet/index.ts';
+import type { Balance, Outgoing } from '../../src/port/wallet/index.ts';
 import type { LdkWallet } from '../../src/port/wallet/ldk/index.ts';
 import { openLdkWorld, routeKnown, until, usable, type LdkWorld } from './ldk-world.ts';
 
@@ -144,14 +144,24 @@ test('a channel that closes is accounted for until its coins are back', async ()
   const localSat = channel.localMsat / 1000n;
   assert.ok(closing.closingSat > localSat - 2_000n && closing.closingSat <= localSat + 1n);
   assert.equal(before.channelsMsat - closing.channelsMsat, channel.localMsat);
+  const moments: Balance[] = [];
   await until(async () => {
     await world.chain.mine(10);
-    const now = await payer.balance();
-    // At every moment it is in one of the two places.
-    const sum = now.onchainSat + now.closingSat;
-    assert.ok(sum > before.onchainSat + localSat - 5_000n && sum <= before.onchainSat + localSat);
-    return now.closingSat === 0n;
+    const tip = await world.chain.height();
+    // The node follows meanwhile, one block after the other.
+    await until(async () => {
+      moments.push(await payer.balance());
+      return (await payer.info()).heightBlocks === tip;
+    });
+    return moments.at(-1)?.closingSat === 0n;
   });
+  // At every moment, also between two blocks of a stretch, it is in one of the two places.
+  const highest = before.onchainSat + localSat;
+  const sums = moments.map(({ onchainSat, closingSat }) => onchainSat + closingSat);
+  assert.deepEqual(
+    sums.filter((sum) => sum <= highest - 5_000n || sum > highest),
+    [],
+  );
 });
 
 async function invoice(): Promise<string> {

@@ -250,9 +250,15 @@ function methodsOf(parts: Parts): Node['methods'] {
   };
 }
 
-async function balanceOf({ lightning, channels, onchain }: Parts): Promise<Balance> {
+/**
+ * All of it at one moment: from the turn on nothing is awaited. A sweep is made by the turn that
+ * follows its block, and LDK no longer counts its coins from that block on.
+ */
+async function balanceOf({ lightning, channels, onchain, pump }: Parts): Promise<Balance> {
   const { manager, chainMonitor } = lightning;
-  const { spendableSat, immatureSat, sweepingSat } = await onchain.balance();
+  const seen = await onchain.look();
+  pump.turn();
+  const { spendableSat, immatureSat, sweepingSat } = onchain.balance(seen);
   const usable = manager.list_usable_channels();
   const sum = (of: (channel: (typeof usable)[number]) => bigint): bigint =>
     usable.reduce((total, channel) => total + of(channel), 0n);

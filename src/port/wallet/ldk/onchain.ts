@@ -32,8 +32,10 @@ const SWEEP_BLOCKS = 144;
 /** The on-chain wallet. */
 export interface Onchain {
   readonly script: Uint8Array;
-  /** What is ours on the chain, and what a sweep is bringing there. */
-  balance(): Promise<OnchainBalance>;
+  /** Our coins as the chain has them: one look after the other, so none is older than another. */
+  look(): Promise<Look>;
+  /** What is ours on the chain by the latest look, and what a sweep is bringing there. */
+  balance(look: Look): OnchainBalance;
   /** Sets coins aside for a funding transaction. @throws Fault `CHAIN_FUNDS` */
   reserve(amountSat: Sat): Promise<readonly Coin[]>;
   /** A signed transaction from reserved coins; they stay locked until it is in a block. */
@@ -51,6 +53,12 @@ export interface Onchain {
   sweep(event: Event_SpendableOutputs): void;
   /** Sweeps that may not be in a block yet. */
   sweeps(heightBlocks: number): readonly Uint8Array[];
+}
+
+/** What one look at the chain has found. */
+export interface Look {
+  readonly heightBlocks: number;
+  readonly coins: readonly Coin[];
 }
 
 /** The money of the on-chain wallet. */
@@ -75,34 +83,33 @@ export function openOnchain(
   const key = hkdf32(seed, new Uint8Array(0), utf8('tollcall on-chain key'));
   const { script } = p2wpkh(secp256k1.getPublicKey(key));
   const reserved = new Set<string>();
-  const look = async (): Promise<{ free: readonly Coin[]; immature: readonly Coin[] }> => {
-    const [heightBlocks, coins] = await Promise.all([source.height(), source.coins(script)]);
-    confirmSweeps(state, coins);
+  const look = looker(script, source);
+  const freeOf = ({ heightBlocks, coins }: Look): readonly Coin[] => {
     const locked = lockedOutpoints(state, new Set(coins.map(outpointOf)));
-    const free = (coin: Coin): boolean =>
-      !locked.has(outpointOf(coin)) && !reserved.has(outpointOf(coin));
-    return {
-      free: coins.filter((coin) => mature(coin, heightBlocks) && free(coin)),
-      immature: coins.filter((coin) => !mature(coin, heightBlocks)),
-    };
+    return coins.filter(
+      (coin) =>
+        mature(coin, heightBlocks) &&
+        !locked.has(outpointOf(coin)) &&
+        !reserved.has(outpointOf(coin)),
+    );
   };
   return {
     script,
-    balance: async () => {
-      const { free, immature } = await look();
+    look,
+    balance: (seen) => {
+      confirmSweeps(state, seen.coins);
       const sql = `SELECT coalesce(sum(amount_sat), 0) AS sum FROM sweep WHERE confirmed = 0`;
       const sweeping = state.get(sql);
       return {
-        spendableSat: sumOf(free),
-        immatureSat: sumOf(immature),
+        spendableSat: sumOf(freeOf(seen)),
+        immatureSat: sumOf(seen.coins.filter((coin) => !mature(coin, seen.heightBlocks))),
         sweepingSat: sat(sweeping ? integer(sweeping, 'sum') : 0n),
       };
     },
     reserve: async (amountSat) => {
-      const { free } = await look();
-      // Another channel may have taken coins while we looked.
-      const left = free.filter((coin) => !reserved.has(outpointOf(coin)));
-      const chosen = choose(left, amountSat);
+      const seen = await look();
+      confirmSweeps(state, seen.coins);
+      const chosen = choose(freeOf(seen), amountSat);
       for (const coin of chosen) reserved.add(outpointOf(coin));
       return chosen;
     },
@@ -134,6 +141,19 @@ export function openOnchain(
       const rows = state.all('SELECT tx FROM sweep WHERE until_height >= ?', heightBlocks);
       return rows.map((row) => bytes(row, 'tx'));
     },
+  };
+}
+
+/** One look at the chain after the other. */
+function looker(script: Uint8Array, source: CoinSource): () => Promise<Look> {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const next = last.then(async () => {
+      const [heightBlocks, coins] = await Promise.all([source.height(), source.coins(script)]);
+      return { heightBlocks, coins };
+    });
+    last = next.catch(() => undefined);
+    return next;
   };
 }
 
