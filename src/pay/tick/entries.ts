@@ -8,12 +8,13 @@
 export const EntryKind = {
   /** Its handler runs. */
   running: 1,
-  /** Charged, not durable yet: its answer is withheld. */
+  /** What its mark says is not durable yet: nobody is told. */
   waiting: 2,
+  /** What its mark says is durable: charged, as a rule. */
   charged: 3,
   /** Not charged, and dead: what the payer was told had failed does not run later. */
   failed: 4,
-  /** Charged, and run again because its answer is gone. */
+  /** Charged, and run again because its answer is gone; or its stored answer is read. */
   rerunning: 5,
 } as const;
 
@@ -30,6 +31,8 @@ export class LaneEntries {
   n = new Uint32Array(0);
   units = new Uint32Array(0);
   kind = new Uint8Array(0);
+  /** What images say of it, once it is in them: one of `EntryMark`. */
+  mark = new Uint8Array(0);
   /** Times that a lost answer was made again. */
   reruns = new Uint8Array(0);
   digests = new Uint32Array(0);
@@ -112,6 +115,7 @@ export class LaneEntries {
     this.n = grown(this.n, new Uint32Array(size));
     this.units = grown(this.units, new Uint32Array(size));
     this.kind = grown(this.kind, new Uint8Array(size));
+    this.mark = grown(this.mark, new Uint8Array(size));
     this.reruns = grown(this.reruns, new Uint8Array(size));
     this.digests = grown(this.digests, new Uint32Array(size * DIGEST_WORDS));
     for (let entry = size - 1; entry >= old; entry--) this.free(entry);

@@ -12,7 +12,10 @@
  *    32  done      4
  *    36  count     4   entries
  *    40  tip      32   x(index)
- *    72  entries  24 each: number 4, units 4, digest 16
+ *    72  entries  24 each: number 4, units and mark 4, digest 16
+ *
+ * A mark takes the top four bits of the units, which need 27; what was written before there were
+ * marks reads as it did.
  * @module
  */
 import { toHex } from '../../base/bytes/index.ts';
@@ -21,8 +24,33 @@ import type { LaneRow } from './terms.ts';
 
 /** Bytes of an image before its entries. */
 export const IMAGE_HEAD_BYTES = 72;
-/** Bytes of one entry: a number that was charged, for how many units, and the request's digest. */
+/** Bytes of one entry: a number, its units, what became of it, and the request's digest. */
 export const IMAGE_ENTRY_BYTES = 24;
+
+/** What an image says of a number. Kept in files: append only. */
+export const EntryMark = {
+  /** Charged; its answer can be made again. */
+  charged: 0,
+  /** Effect once: its handler runs, or was cut. Its units are reserved, and not among the spent. */
+  started: 1,
+  /** Effect once: charged, and its answer is stored. */
+  answered: 2,
+  /** Effect once: cut, and nobody knows what came of it. Not charged, and dead. */
+  unknown: 3,
+  /** Effect once: failed. Not charged, and dead. */
+  failed: 4,
+} as const;
+const MARK_SHIFT = 28;
+const UNITS_MASK = 2 ** MARK_SHIFT - 1;
+
+/** An entry, read. */
+export interface ImageEntry {
+  readonly n: number;
+  /** Charged; of a started one, reserved. */
+  readonly units: number;
+  /** One of `EntryMark`. */
+  readonly mark: number;
+}
 
 /** An image, read. */
 export interface LaneImage {
@@ -63,7 +91,7 @@ export function checkLaneImage(
   if (row.version !== image.version) return 'version_stale';
   const backwards = image.index < row.index || image.spent < row.spent || image.done < row.done;
   if (backwards) return 'image_backwards';
-  if (image.spent > image.index) return 'image_overspent';
+  if (image.spent + startedUnits(image.entries) > image.index) return 'image_overspent';
   if (image.index > row.terms.length) return 'image_overlong';
   return undefined;
 }
@@ -86,4 +114,39 @@ export function readImage(bytes: Uint8Array, at: number): LaneImage | undefined 
     entries: bytes.subarray(at + IMAGE_HEAD_BYTES, end),
     end,
   };
+}
+
+/** Reads the entry at `at`, without its digest. */
+export function readEntry(view: DataView, at: number): ImageEntry {
+  const word = view.getUint32(at + 4, true);
+  return { n: view.getUint32(at, true), units: word & UNITS_MASK, mark: word >>> MARK_SHIFT };
+}
+
+/** The units and the mark of an entry, as they are written. */
+export function entryWord(units: number, mark: number): number {
+  return units | (mark << MARK_SHIFT);
+}
+
+/** The entries of an image or a row. */
+export function readEntries(entries: Uint8Array): readonly ImageEntry[] {
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+  const count = Math.floor(entries.length / IMAGE_ENTRY_BYTES);
+  return Array.from({ length: count }, (_, i) => readEntry(view, i * IMAGE_ENTRY_BYTES));
+}
+
+/** Whether a call is under way, or was cut. */
+export function hasStarted(entries: Uint8Array): boolean {
+  return readEntries(entries).some(({ mark }) => mark === EntryMark.started);
+}
+
+/** Units that calls under way with effect once hold. */
+export function startedUnits(entries: Uint8Array): number {
+  let units = 0;
+  // The top byte of the units says whether there is a mark: most images have none.
+  for (let at = 0; at < entries.length; at += IMAGE_ENTRY_BYTES) {
+    if ((entries[at + 7] ?? 0) >> 4 !== EntryMark.started) continue;
+    const [a = 0, b = 0, c = 0, d = 0] = entries.subarray(at + 4, at + 8);
+    units += a + (b << 8) + (c << 16) + ((d & 15) << 24);
+  }
+  return units;
 }

@@ -9,21 +9,27 @@ export {
 } from './chain.ts';
 export { LaneCodes, laneKey, socketProof, type LaneName, type TickNumbers } from './codes.ts';
 export { EntryKind } from './entries.ts';
+export { LaneTable } from './lanes.ts';
 export {
   LANE_CALL_REFUSALS,
-  LaneTable,
   TICK_REFUSALS,
   type LaneCall,
   type LaneCallRefusal,
   type LaneJudgement,
   type TickRefusal,
-} from './lanes.ts';
+} from './lane-call.ts';
 export {
+  EntryMark,
   IMAGE_ENTRY_BYTES,
   IMAGE_HEAD_BYTES,
   LANE_REFUSALS,
   checkLaneImage,
+  entryWord,
+  hasStarted,
+  readEntries,
   readImage,
+  startedUnits,
+  type ImageEntry,
   type LaneImage,
   type LaneRefusal,
 } from './image.ts';

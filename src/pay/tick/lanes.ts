@@ -12,50 +12,13 @@
 import { fromHex, toHex } from '../../base/bytes/index.ts';
 import { isSha256Of, sha256 } from '../../base/hash/index.ts';
 import { EntryKind, LaneEntries, NONE, grown } from './entries.ts';
-import { IMAGE_ENTRY_BYTES, IMAGE_HEAD_BYTES } from './image.ts';
+import { EntryMark, IMAGE_ENTRY_BYTES, IMAGE_HEAD_BYTES, entryWord, readEntry } from './image.ts';
+import type { LaneCall, LaneCallRefusal, LaneJudgement, TickRefusal } from './lane-call.ts';
 import { LANE_WINDOW, MAX_LANE_RUNNING, MAX_RERUNS, MAX_STEPS } from './limits.ts';
 import type { LaneRow } from './terms.ts';
 
 const ID_BYTES = 16;
 const TIP_BYTES = 32;
-
-/** Why a tick is refused, in order of precedence. Each is a fault code. */
-export const TICK_REFUSALS = ['TICK_INDEX', 'TICK_STEPS', 'TICK_INVALID'] as const;
-/** Why a tick is refused. */
-export type TickRefusal = (typeof TICK_REFUSALS)[number];
-
-/** Why a call over a lane is refused, in order of precedence. Each is a fault code. */
-export const LANE_CALL_REFUSALS = [
-  'CALL_FORGOTTEN',
-  'CALL_WINDOW',
-  'CALL_CONFLICT',
-  'CALL_FAILED',
-  'CALL_RERUNS',
-  'LANE_EXHAUSTED',
-  'TICK_SHORT',
-  'CALL_BUSY',
-] as const;
-/** Why a call over a lane is refused. */
-export type LaneCallRefusal = (typeof LANE_CALL_REFUSALS)[number];
-
-/** What to do with a call. */
-export type LaneJudgement =
-  /**
-   * `run`: its units are reserved. `join`: it is under way. `repeat`: its answer is held. `rerun`:
-   * it was charged, its answer is gone; run it again, uncharged.
-   */
-  | { readonly kind: 'run' | 'join' | 'repeat' | 'rerun'; readonly entry: number }
-  | { readonly kind: 'refused'; readonly code: LaneCallRefusal };
-
-/** What a call asks for. */
-export interface LaneCall {
-  readonly n: number;
-  readonly done: number;
-  /** First 16 bytes of the request's hash, as four words. */
-  readonly digest: Uint32Array;
-  /** What it costs. */
-  readonly units: number;
-}
 
 /** The table. A slot stands for a lane as long as it is here. */
 export class LaneTable {
@@ -132,6 +95,11 @@ export class LaneTable {
     this.count--;
   }
 
+  /** Under which epoch it was taken. */
+  epoch(slot: number): number {
+    return this.#epoch[slot] ?? 0;
+  }
+
   /** The lane's id, hex. */
   id(slot: number): string {
     return toHex(this.#ids.subarray(slot * ID_BYTES, (slot + 1) * ID_BYTES));
@@ -150,6 +118,13 @@ export class LaneTable {
   /** The index of the highest tick accepted. */
   index(slot: number): number {
     return this.#index[slot] ?? 0;
+  }
+
+  /** More ticks of the lane are money; false when they are not more. */
+  lengthen(slot: number, length: number): boolean {
+    if (length <= (this.#length[slot] ?? 0)) return false;
+    this.#length[slot] = length;
+    return true;
   }
 
   /** Units charged, ever. */
@@ -211,6 +186,42 @@ export class LaneTable {
     this.#spent[slot] = this.spent(slot) + units;
     entries.units[entry] = units;
     entries.kind[entry] = EntryKind.waiting;
+    if (entries.mark[entry] === EntryMark.started) entries.mark[entry] = EntryMark.answered;
+  }
+
+  /**
+   * A call with effect once is not charged: it failed, or nobody knows. Its units are credit again;
+   * it waits for its commit, for images have it as started.
+   */
+  end(slot: number, entry: number, mark: typeof EntryMark.failed | typeof EntryMark.unknown): void {
+    const { entries } = this;
+    if (entries.kind[entry] !== EntryKind.running) throw new Error('invariant: a call ends once');
+    this.#reserved[slot] = (this.#reserved[slot] ?? 0) - (entries.units[entry] ?? 0);
+    entries.units[entry] = 0;
+    entries.kind[entry] = EntryKind.waiting;
+    entries.mark[entry] = mark;
+  }
+
+  /** How it ended is durable, unless another owner has the lane. */
+  ended(slot: number, entry: number): void {
+    this.entries.kind[entry] = EntryKind.charged;
+    this.#leave(slot);
+    if ((this.entries.n[entry] ?? 0) < this.done(slot)) this.#drop(slot, entry);
+  }
+
+  /** Whether it is of a service with effect once. */
+  isOnce(entry: number): boolean {
+    return this.entries.mark[entry] !== EntryMark.charged;
+  }
+
+  /** Calls that an earlier owner had started, in a lane that was just brought in. */
+  cut(slot: number): readonly number[] {
+    const found: number[] = [];
+    for (let entry = this.#first[slot] ?? NONE; entry !== NONE;) {
+      if (this.entries.kind[entry] === EntryKind.running) found.push(entry);
+      entry = this.entries.next[entry] ?? NONE;
+    }
+    return found;
   }
 
   /** The charge is durable: the answer may leave and is kept for repeats, unless resolved. */
@@ -268,7 +279,8 @@ export class LaneTable {
     for (let entry = this.#first[slot] ?? NONE; entry !== NONE;) {
       if (this.#isStored(slot, entry)) {
         view.setUint32(end, entries.n[entry] ?? 0, true);
-        view.setUint32(end + 4, entries.units[entry] ?? 0, true);
+        const word = entryWord(entries.units[entry] ?? 0, entries.mark[entry] ?? 0);
+        view.setUint32(end + 4, word, true);
         for (let word = 0; word < 4; word++) {
           view.setUint32(end + 8 + 4 * word, entries.digests[4 * entry + word] ?? 0, true);
         }
@@ -285,7 +297,7 @@ export class LaneTable {
     this.#version[slot] = (this.#version[slot] ?? 0) + 1;
   }
 
-  #new(slot: number, { n, units, digest }: LaneCall): LaneJudgement {
+  #new(slot: number, { n, units, digest, once }: LaneCall): LaneJudgement {
     if (units > this.unitsLeft(slot)) return refused('LANE_EXHAUSTED');
     if (units > this.credit(slot)) return refused('TICK_SHORT');
     if (this.running(slot) >= MAX_LANE_RUNNING) return refused('CALL_BUSY');
@@ -294,6 +306,7 @@ export class LaneTable {
     entries.n[entry] = n;
     entries.units[entry] = units;
     entries.kind[entry] = EntryKind.running;
+    entries.mark[entry] = once === true ? EntryMark.started : EntryMark.charged;
     entries.setDigest(entry, digest);
     entries.next[entry] = this.#first[slot] ?? NONE;
     this.#first[slot] = entry;
@@ -306,15 +319,23 @@ export class LaneTable {
     const { entries } = this;
     if (!entries.isFor(entry, call.digest)) return refused('CALL_CONFLICT');
     const kind = entries.kind[entry];
+    const mark = entries.mark[entry];
     if (kind === EntryKind.failed) return refused('CALL_FAILED');
     if (kind !== EntryKind.charged) return { kind: 'join', entry };
+    if (mark === EntryMark.unknown) return refused('CALL_OUTCOME_UNKNOWN');
+    if (mark === EntryMark.failed) return refused('CALL_FAILED');
     if (entries.answer(entry) !== undefined) return { kind: 'repeat', entry };
+    if (mark === EntryMark.answered) return this.#again(slot, entry, 'read');
     const reruns = entries.reruns[entry] ?? 0;
     if (reruns >= MAX_RERUNS) return refused('CALL_RERUNS');
     entries.reruns[entry] = reruns + 1;
-    entries.kind[entry] = EntryKind.rerunning;
+    return this.#again(slot, entry, 'rerun');
+  }
+
+  #again(slot: number, entry: number, kind: 'rerun' | 'read'): LaneJudgement {
+    this.entries.kind[entry] = EntryKind.rerunning;
     this.#running[slot] = this.running(slot) + 1;
-    return { kind: 'rerun', entry };
+    return { kind, entry };
   }
 
   /** Forgets what the payer has resolved, except what is under way. */
@@ -358,11 +379,11 @@ export class LaneTable {
     return entry;
   }
 
-  /** What was charged and can be asked for again has to survive a crash. */
+  /** What was charged and can be asked for again has to survive a crash, and what was started. */
   #isStored(slot: number, entry: number): boolean {
     const kind = this.entries.kind[entry];
-    const spent = kind !== EntryKind.running && kind !== EntryKind.failed;
-    return spent && (this.entries.n[entry] ?? 0) >= this.done(slot);
+    if (kind === EntryKind.running) return this.entries.mark[entry] === EntryMark.started;
+    return kind !== EntryKind.failed && (this.entries.n[entry] ?? 0) >= this.done(slot);
   }
 
   #readEntries(slot: number, bytes: Uint8Array): void {
@@ -370,10 +391,17 @@ export class LaneTable {
     const digest = new Uint32Array(4);
     for (let at = 0; at < bytes.length; at += IMAGE_ENTRY_BYTES) {
       const entry = this.entries.take();
+      const { n, units, mark } = readEntry(view, at);
       for (let word = 0; word < 4; word++) digest[word] = view.getUint32(at + 8 + 4 * word, true);
-      this.entries.n[entry] = view.getUint32(at, true);
-      this.entries.units[entry] = view.getUint32(at + 4, true);
-      this.entries.kind[entry] = EntryKind.charged;
+      const started = mark === EntryMark.started;
+      this.entries.n[entry] = n;
+      this.entries.units[entry] = units;
+      this.entries.kind[entry] = started ? EntryKind.running : EntryKind.charged;
+      this.entries.mark[entry] = mark;
+      if (started) {
+        this.#reserved[slot] = (this.#reserved[slot] ?? 0) + units;
+        this.#running[slot] = this.running(slot) + 1;
+      }
       this.entries.setDigest(entry, digest);
       this.entries.next[entry] = this.#first[slot] ?? NONE;
       this.#first[slot] = entry;
