@@ -9,6 +9,8 @@ export {
   type BundlePrice,
 } from './price.ts';
 export {
+  hasOutputPrice,
+  mostUnitsOf,
   unitsOf,
   type CallFacts,
   type CallPrice,

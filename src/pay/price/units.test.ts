@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { MAX_MSAT, msat } from '../../base/money/index.ts';
-import { unitsOf, type CallPrice, type UnitPrice } from './index.ts';
+import { mostUnitsOf, unitsOf, type CallPrice, type UnitPrice } from './index.ts';
 
 const unit = { kind: 'units', unitMsat: msat(10) } as const;
 const facts = (inputBytes: number, outputBytes = 0, input: unknown = null) => ({
@@ -34,10 +34,28 @@ test('units per call and per byte are added, and rounded up once', () => {
     [{ perInputByte: 0.000_001 }, 1_000_001, 0, 2],
     [{ perCall: 1, minimumUnits: 5 }, 0, 0, 5],
     [{ perCall: 7, minimumUnits: 5 }, 0, 0, 7],
+    [{ perOutputByte: 1, maximumUnits: 9 }, 0, 9, 9],
+    [{ perOutputByte: 1, maximumUnits: 9 }, 0, 10, 9],
+    [{ perCall: 4, perInputByte: 1, maximumUnits: 6 }, 3, 0, 6],
+    [{ perOutputByte: 1000, maximumUnits: 9 }, 0, Number.MAX_SAFE_INTEGER, 9],
   ];
   for (const [rates, inputBytes, outputBytes, units] of table) {
     const price = { ...unit, ...rates };
     assert.equal(unitsOf(price, facts(inputBytes, outputBytes)), units, JSON.stringify(rates));
+  }
+});
+
+test('what a call can cost is known before it runs', () => {
+  const priced = { ...unit, perCall: 1, perOutputByte: 0.5 };
+  assert.equal(mostUnitsOf({ ...unit, perCall: 1, perInputByte: 2 }, 3), 7);
+  assert.equal(mostUnitsOf({ ...unit, perInputByte: 2, maximumUnits: 5 }, 3), 5);
+  assert.equal(mostUnitsOf({ ...priced, maximumUnits: 40 }, 1000), 40);
+  const wrong = { code: 'CONFIG_INVALID', facts: { problem: 'maximumUnits' } };
+  assert.throws(() => mostUnitsOf(priced, 0), wrong);
+  for (const maximumUnits of [-1, 1.5, Number.NaN, 3]) {
+    const bad = { ...priced, minimumUnits: 4, maximumUnits };
+    assert.throws(() => mostUnitsOf(bad, 0), wrong);
+    assert.throws(() => unitsOf(bad, facts(0)), wrong);
   }
 });
 

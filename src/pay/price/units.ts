@@ -21,10 +21,12 @@ export interface UnitPrice {
   readonly perCall?: number;
   /** Units for each byte of the input as it was sent. */
   readonly perInputByte?: number;
-  /** Units for each byte of the answer. */
+  /** Units for each byte of the answer. Nobody knows them before: needs `maximumUnits`. */
   readonly perOutputByte?: number;
   /** No call costs less. */
   readonly minimumUnits?: number;
+  /** No call costs more, whatever its answer. */
+  readonly maximumUnits?: number;
 }
 
 /** The seller's function says what a call with this input costs, in whole units. */
@@ -54,10 +56,36 @@ export interface CallFacts {
  */
 export function unitsOf(price: CallPrice, facts: CallFacts): number {
   const minimum = whole(price.minimumUnits ?? 0, 'minimumUnits');
-  const units = price.kind === 'units' ? byRates(price, facts) : byQuote(price, facts);
-  const most = units > minimum ? units : minimum;
-  if (most > MAX_UNITS) throw new Fault('MONEY_RANGE');
-  return Number(most);
+  const cost = price.kind === 'units' ? byRates(price, facts) : byQuote(price, facts);
+  const least = cost > minimum ? cost : minimum;
+  const maximum = maximumOf(price);
+  const units = maximum !== undefined && least > maximum ? maximum : least;
+  if (units > MAX_UNITS) throw new Fault('MONEY_RANGE');
+  return Number(units);
+}
+
+/**
+ * The most that a call can cost, known before it runs: where the answer has a price, its maximum.
+ * @throws Fault as `unitsOf`; `CONFIG_INVALID` for a price by the byte of the answer without one
+ */
+export function mostUnitsOf(price: UnitPrice, inputBytes: number): number {
+  if (!hasOutputPrice(price)) return unitsOf(price, { inputBytes, outputBytes: 0 });
+  const maximum = maximumOf(price);
+  if (maximum === undefined) throw new Fault('CONFIG_INVALID', { problem: 'maximumUnits' });
+  if (maximum > MAX_UNITS) throw new Fault('MONEY_RANGE');
+  return Number(maximum);
+}
+
+/** Whether what a call costs depends on its answer. */
+export function hasOutputPrice(price: UnitPrice): boolean {
+  return (price.perOutputByte ?? 0) > 0;
+}
+
+function maximumOf(price: CallPrice): bigint | undefined {
+  if (price.kind !== 'units' || price.maximumUnits === undefined) return undefined;
+  const maximum = whole(price.maximumUnits, 'maximumUnits');
+  if (maximum >= whole(price.minimumUnits ?? 0, 'minimumUnits')) return maximum;
+  throw new Fault('CONFIG_INVALID', { problem: 'maximumUnits' });
 }
 
 function byRates(price: UnitPrice, facts: CallFacts): bigint {

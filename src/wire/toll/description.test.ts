@@ -7,8 +7,17 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Json, JsonObject } from '../../base/json/index.ts';
 import { MAX_MSAT, msat } from '../../base/money/index.ts';
-import type { BundlePrice } from '../../pay/price/index.ts';
-import { isDescriptionText, parseDescription, priceFromJson, priceToJson } from './index.ts';
+import type { BundlePrice, UnitPrice } from '../../pay/price/index.ts';
+import {
+  isDescriptionText,
+  parseDescription,
+  priceFromJson,
+  priceToJson,
+  ticksFromJson,
+  ticksText,
+  ticksToJson,
+  type TicksDescription,
+} from './index.ts';
 
 const SERVICE: JsonObject = {
   name: 'quotes',
@@ -64,6 +73,11 @@ test('a description without the form of the protocol is refused', () => {
     selling({ price: { kind: 'each', price_msat: '0500' } }),
     selling({ price: { kind: 'fixed', total_msat: '1e3' } }),
     selling({ price: { kind: 'root', unit_msat: '1' } }),
+    selling({ ticks: { kind: 'units' } }),
+    selling({ ticks: { kind: 'units', unit_msat: '1', per_call: -1 } }),
+    selling({ ticks: { kind: 'units', unit_msat: '1', per_output_byte: '1', maximum_units: 9 } }),
+    // Nobody knows what to reserve.
+    selling({ ticks: { kind: 'units', unit_msat: '1', per_output_byte: 0.1 } }),
   ];
   for (const value of bad) assert.throws(() => parseDescription(value), MALFORMED);
 });
@@ -125,4 +139,48 @@ test('each price reads back from its description', () => {
 test('a price above 21e6 BTC is refused', () => {
   const price = { kind: 'each', price_msat: `${MAX_MSAT + 1n}` } as const;
   assert.throws(() => priceFromJson(price), { code: 'MONEY_RANGE' });
+});
+
+test('each price by ticks reads back from its description', () => {
+  const rate = fc.nat(1_000_000).map((micros) => micros / 1e6);
+  const units = fc.nat(1_000);
+  const price = fc.record(
+    {
+      kind: fc.constant('units' as const),
+      unitMsat: fc.bigInt({ min: 1n, max: MAX_MSAT }).map(msat),
+      perCall: rate,
+      perInputByte: rate,
+      perOutputByte: rate,
+      minimumUnits: units,
+      maximumUnits: units.map((more) => 1_000 + more),
+    },
+    { noNullPrototype: true },
+  );
+  fc.assert(
+    fc.property(price, (sold: UnitPrice) => {
+      const described = ticksToJson(sold);
+      assert.deepEqual(ticksFromJson(described), sold);
+      const [read] = parseDescription(selling({ ticks: described as JsonObject })).services;
+      assert.deepEqual(read?.ticks, described);
+    }),
+  );
+});
+
+test('a price by ticks, in words', () => {
+  const unit = { kind: 'units', unit_msat: '100' } as const;
+  const table: readonly (readonly [TicksDescription, string])[] = [
+    [{ ...unit, per_call: 1 }, '1 unit a call; a unit is 0.1 sat'],
+    [
+      { ...unit, per_call: 2, per_output_byte: 0.01, minimum_units: 3, maximum_units: 4_000 },
+      '2 units a call + 0.01 units a byte of the answer, at least 3 units, ' +
+        'at most 4,000 units; a unit is 0.1 sat',
+    ],
+    [{ ...unit, per_input_byte: 0.5 }, '0.5 units a byte of the input; a unit is 0.1 sat'],
+    [unit, '0 units a call; a unit is 0.1 sat'],
+    [
+      { kind: 'quote', unit_msat: '1000', minimum_units: 1 },
+      'what the host says for each input, at least 1 unit; a unit is 1 sat',
+    ],
+  ];
+  for (const [ticks, text] of table) assert.equal(ticksText(ticks), text);
 });

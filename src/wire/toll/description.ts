@@ -4,11 +4,12 @@
  */
 import { z } from 'zod';
 import { parseMsat } from '../../base/money/index.ts';
-import type { BundlePrice, CallPrice, UnitPrice } from '../../pay/price/index.ts';
+import type { BundlePrice } from '../../pay/price/index.ts';
 import { Fault } from '../../base/fault/index.ts';
 import type { Json } from '../../base/json/index.ts';
 import { MAX_CERTIFICATES_TEXT } from '../../port/keys/index.ts';
 import { MAX_FORMER_KEYS, MAX_REVOKED_KEYS } from './limits.ts';
+import { ticksSchema } from './tick-price.ts';
 
 /** A name of a service; it is part of an address. */
 export const SERVICE_NAME = /^[a-z][a-z0-9-]{0,63}$/;
@@ -33,16 +34,6 @@ const priceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('fixed'), total_msat: amount }),
   z.object({ kind: z.literal('root'), unit_msat: amount, minimum_msat: amount }),
 ]);
-
-const rate = z.number().nonnegative().optional();
-/** What a call costs that is paid with ticks, in units; `quote`: the host says it for each call. */
-const ticksSchema = z.object({
-  kind: z.enum(['units', 'quote']),
-  unit_msat: amount,
-  per_call: rate,
-  per_input_byte: rate,
-  minimum_units: rate,
-});
 
 const serviceSchema = z.object({
   name: z.string().regex(SERVICE_NAME),
@@ -109,8 +100,6 @@ export type Description = z.infer<typeof descriptionSchema>;
 export type PriceDescription = z.infer<typeof priceSchema>;
 /** A key that the host had before, as it is published. */
 export type FormerKeyDescription = z.infer<typeof formerKeySchema>;
-/** What a call costs that is paid with ticks, as it is published. */
-export type TicksDescription = z.infer<typeof ticksSchema>;
 /** The description of one service. */
 export type ServiceDescription = z.infer<typeof serviceSchema>;
 
@@ -153,29 +142,4 @@ export function priceFromJson(price: PriceDescription): BundlePrice {
         minimumMsat: parseMsat(price.minimum_msat),
       };
   }
-}
-
-/** The price of a call that is paid with ticks, ready to be published. */
-export function ticksToJson(price: CallPrice): TicksDescription {
-  const { kind, unitMsat, minimumUnits } = price;
-  return {
-    kind,
-    unit_msat: `${unitMsat}`,
-    ...(price.kind === 'units'
-      ? { per_call: price.perCall, per_input_byte: price.perInputByte }
-      : {}),
-    minimum_units: minimumUnits,
-  };
-}
-
-/** Reads it; undefined when only the host can say what a call costs. @throws Fault `MONEY_RANGE` */
-export function ticksFromJson(ticks: TicksDescription): UnitPrice | undefined {
-  if (ticks.kind === 'quote') return undefined;
-  return {
-    kind: 'units',
-    unitMsat: parseMsat(ticks.unit_msat),
-    perCall: ticks.per_call ?? 0,
-    perInputByte: ticks.per_input_byte ?? 0,
-    minimumUnits: ticks.minimum_units ?? 0,
-  };
 }

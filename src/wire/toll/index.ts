@@ -26,12 +26,10 @@ export {
   parseDescription,
   priceFromJson,
   priceToJson,
-  ticksFromJson,
-  ticksToJson,
   type Description,
   type FormerKeyDescription,
   type PriceDescription,
   type ServiceDescription,
-  type TicksDescription,
 } from './description.ts';
 export { isTick, parseTick, printTick, type TickCredential } from './tick.ts';
+export { ticksFromJson, ticksText, ticksToJson, type TicksDescription } from './tick-price.ts';
