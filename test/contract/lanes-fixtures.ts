@@ -9,10 +9,12 @@ import {
   IMAGE_ENTRY_BYTES,
   IMAGE_HEAD_BYTES,
   LANE_REFUSALS,
+  EntryMark,
+  entryWord,
   laneId,
   type LaneTerms,
 } from '../../src/pay/tick/index.ts';
-import type { HostStore } from '../../src/port/store/index.ts';
+import type { HostStore, LaneExtra } from '../../src/port/store/index.ts';
 import { hex, receive, terms } from './store-fixtures.ts';
 
 /** Ticks of each lane here, and what one is worth. */
@@ -39,6 +41,8 @@ export interface ImageFields {
   readonly done?: number;
   /** Numbers that were charged one unit each. */
   readonly entries?: readonly number[];
+  /** What their mark says: one of `EntryMark`. */
+  readonly mark?: number;
 }
 
 /** The tick of an index, for tests that do not hash. */
@@ -49,7 +53,7 @@ export function tip(place: number, index: number): Uint8Array {
 /** An image as bytes. */
 export function laneImage(fields: ImageFields): Uint8Array {
   const { s = 1, place = 0, epoch = 0, version = 0, index = 0, spent = 0, done = 0 } = fields;
-  const { entries = [] } = fields;
+  const { entries = [], mark = EntryMark.charged } = fields;
   const bytes = Buffer.alloc(IMAGE_HEAD_BYTES + entries.length * IMAGE_ENTRY_BYTES);
   bytes.write(laneTerms(s, place).lane, 'hex');
   for (const [i, value] of [epoch, version, index, spent, done, entries.length].entries()) {
@@ -59,7 +63,7 @@ export function laneImage(fields: ImageFields): Uint8Array {
   for (const [i, n] of entries.entries()) {
     const at = IMAGE_HEAD_BYTES + i * IMAGE_ENTRY_BYTES;
     bytes.writeUInt32LE(n, at);
-    bytes.writeUInt32LE(1, at + 4);
+    bytes.writeUInt32LE(entryWord(1, mark), at + 4);
     bytes.fill(9, at + 8, at + IMAGE_ENTRY_BYTES);
   }
   return new Uint8Array(bytes);
@@ -67,8 +71,20 @@ export function laneImage(fields: ImageFields): Uint8Array {
 
 /** Commits images; what became of each, by name. */
 export async function spend(store: HostStore, ...images: ImageFields[]): Promise<string[]> {
-  const results = await store.commitLanes(concat(...images.map(laneImage)));
-  return Array.from(results, (result) =>
+  return results(await store.commitLanes(concat(...images.map(laneImage))));
+}
+
+/** The same, with answers. */
+export async function spendOnce(
+  store: HostStore,
+  images: readonly ImageFields[],
+  answers: LaneExtra['answers'],
+): Promise<string[]> {
+  return results(await store.commitLanes(concat(...images.map(laneImage)), { answers }));
+}
+
+function results(bytes: Uint8Array): string[] {
+  return Array.from(bytes, (result) =>
     result === 0 ? 'ok' : (LANE_REFUSALS[result - 1] ?? 'no reason'),
   );
 }

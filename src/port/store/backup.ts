@@ -32,11 +32,12 @@ export function writeSnapshot(db: SqliteDatabase, file: string): void {
   }
 }
 
-/** A copy is a store of its own: the original's spend log must never be read into it. */
+/** A copy is a store of its own: the original's logs must never be read into it. */
 function disown(file: string): void {
   const copy = new DatabaseSync(file);
   try {
     copy.exec('UPDATE spend_log SET database_id = randomblob(16), is_open = 0');
+    copy.exec('DELETE FROM worker_log');
   } finally {
     copy.close();
   }

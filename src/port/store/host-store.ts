@@ -115,6 +115,39 @@ export interface RefundTotals {
   readonly topUpUntilMs: UnixMs;
 }
 
+/** The answer of a call with effect once over a lane, kept until the payer has resolved it. */
+export interface StoredLaneAnswer {
+  /** 16 bytes, hex. */
+  readonly lane: string;
+  readonly n: number;
+  readonly body: Uint8Array;
+}
+
+/** What goes into one transaction with images of lanes; they are not logged then. */
+export interface LaneExtra {
+  readonly answers: readonly StoredLaneAnswer[];
+}
+
+/** Lanes as a worker's log has them. */
+export interface LaneLogFold {
+  /**
+   * For each lane: the version of its row in the store (4 bytes, little-endian), then its image as
+   * it is now (`pay/tick/image.ts`), one after the other.
+   */
+  readonly images: Uint8Array;
+  /** Up to this block of the log everything is in the store then. */
+  readonly through: number;
+  /** What goes into the same transaction. */
+  readonly extra?: LaneExtra;
+}
+
+/** Where the log of a worker stands. */
+export interface LaneLogPlace {
+  readonly file: string;
+  /** 16 bytes that nobody outside knows: it marks the blocks of this log. */
+  readonly id: Uint8Array;
+}
+
 /** Which unpaid orders are cut down, and which are deleted; none that something was paid for. */
 export interface Lapse {
   /** The reply goes when the invoice ended from here on, */
@@ -143,16 +176,35 @@ export interface HostStore {
    * Writes images of lanes (`pay/tick/image.ts`), one after the other in `images`, each on its own:
    * it is written if it was made from the row as it is, by its owner. Resolves once what was
    * written survives a crash and a power cut, with one byte for each image: 0 written, else 1 + the
-   * place of the reason in `LANE_REFUSALS`. A lane occurs once.
+   * place of the reason in `LANE_REFUSALS`. A lane occurs once. With `extra`, also when it is
+   * empty, all are written in one transaction with it; the answers of a refused lane are not.
    * @throws Fault `BYTES_MALFORMED` when that is not what `images` holds
    */
-  commitLanes(images: Uint8Array): Promise<Uint8Array>;
+  commitLanes(images: Uint8Array, extra?: LaneExtra): Promise<Uint8Array>;
   /**
    * Takes lanes over: their epoch rises, durably, and images of an earlier owner are refused from
    * now on. Gives the rows of those that exist, in the order asked for. Closed ones stay as they
    * are.
    */
   takeLanes(lanes: readonly string[]): Promise<readonly LaneRow[]>;
+  /** Begins the log of a worker process, which must have none. Only a store in a file has them. */
+  openLaneLog(worker: number): Promise<LaneLogPlace>;
+  /**
+   * Brings lanes of a worker up to images that its log holds, in one transaction; one that the
+   * store has left behind changes nothing. Refused as a whole when one was not made by the owner.
+   * Resolves with what their calls cost that the store did not have before. Not after the log was
+   * closed: what comes late from a worker that has ended is dropped by whoever hears it.
+   * @throws Fault `STORE_CORRUPT`
+   */
+  foldLanes(worker: number, fold: LaneLogFold): Promise<Msat>;
+  /**
+   * A worker has ended: brings all that its log still holds into the store, then the log is gone.
+   * Resolves with what those calls cost that the store did not have before.
+   * @throws Fault `STORE_OWNED` as long as a process has the log open
+   */
+  closeLaneLog(worker: number): Promise<Msat>;
+  /** The answer of a call with effect once over a lane, as long as it is kept. */
+  storedLaneAnswer(lane: string, n: number): Promise<Uint8Array | undefined>;
   /** The lanes of a session, by their places. */
   lanesOf(session: string): Promise<readonly LaneRow[]>;
   session(session: string): Promise<SessionRow | undefined>;
@@ -220,6 +272,6 @@ export interface HostStoreOptions {
   readonly maxPages?: number;
   /** What calls spend is written into a log first, not into the database. Default true. */
   readonly spendLog?: boolean;
-  /** What the log takes on the disk; it is made at the first call. Default 16 MiB. */
+  /** What a log takes on the disk: this one, and that of each worker. Default 16 MiB. */
   readonly spendLogBytes?: number;
 }

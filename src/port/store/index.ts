@@ -6,15 +6,20 @@ export {
   type GroupResult,
   type HostStore,
   type HostStoreOptions,
+  type LaneExtra,
+  type LaneLogFold,
+  type LaneLogPlace,
   type Lapse,
   type OpenRefusal,
   type RefundTotals,
   type SessionImage,
   type StoredAnswer,
+  type StoredLaneAnswer,
   type TopUpRefusal,
   type UnpaidSession,
 } from './host-store.ts';
 export { syncPath, type HostStoreFile } from './backup.ts';
+export { openWorkerLog, type WorkerLogFile } from './worker-log.ts';
 export { openHostStore } from './open-host-store.ts';
 export { openPayerStore } from './sqlite-payer.ts';
 export type {

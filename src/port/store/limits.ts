@@ -29,16 +29,21 @@ export const MAX_RESOLVED_CALLS = 1024;
  */
 export const MAX_WRITTEN_ROWS = 10_000;
 
-/** Both halves of a spend log; when one is full, what it holds goes into the database. */
+/**
+ * Both halves of a spend log, and of the log of each worker; when one is full, what it holds goes
+ * into the database. A worker remembers the last image of each lane that is ahead of the database,
+ * at most what its log holds; when both halves are full, commits wait.
+ */
 export const SPEND_LOG_BYTES = 16 << 20;
 /** A smaller log is made that large: the largest image fits into each half. */
 export const MIN_LOG_BYTES = 64 << 10;
 /** What disks write as a whole; a block begins on one. */
 export const LOG_PAGE_BYTES = 4096;
-/** Images in one block of the log; more are several. */
+/** Bytes of images in one block of a log; more are several. */
 export const MAX_BLOCK_BYTES = 256 << 10;
 /**
  * Rows folded between two commits while the other half of the log is not folded yet, a few
- * milliseconds; twice as many as the commit had images if that is more.
+ * milliseconds; twice as many as the commit had images if that is more. Also lanes in one fold of a
+ * worker, which is one message to the primary: at most 1.6 MB.
  */
 export const FOLD_SLICE = 512;

@@ -8,7 +8,9 @@ import { openHostCore } from './sqlite-host.ts';
 import { openHostThread } from './sqlite-thread.ts';
 
 /**
- * Opens a host's file and makes it when it is missing. One process has it at a time.
+ * Opens a host's file and makes it when it is missing. One process has it at a time. A worker that
+ * lives on after its primary has its log: that is `STORE_OWNED` with the log's `file` in the facts;
+ * it ends by itself, so try again for some seconds.
  * @throws Fault `STORE_OWNED`, `STORE_NEWER`, `STORE_READONLY`, `STORE_CORRUPT`, `STORE_FULL`
  */
 export async function openHostStore(options: HostStoreOptions): Promise<HostStoreFile> {
@@ -17,8 +19,13 @@ export async function openHostStore(options: HostStoreOptions): Promise<HostStor
   return {
     commit: async (groups) => core.commit(groups),
     // A copy: the core keeps what it was given, the caller may use its memory again.
-    commitLanes: async (images) => core.commitLanes(images.slice()),
+    commitLanes: async (images, extra) => core.commitLanes(images.slice(), extra),
     takeLanes: async (lanes) => core.takeLanes(lanes),
+    openLaneLog: async (worker) => core.openLaneLog(worker),
+    foldLanes: async (worker, fold) =>
+      core.foldLanes(worker, { ...fold, images: fold.images.slice() }),
+    closeLaneLog: async (worker) => core.closeLaneLog(worker),
+    storedLaneAnswer: async (lane, n) => core.storedLaneAnswer(lane, n),
     lanesOf: async (session) => core.lanesOf(session),
     session: async (session) => core.session(session),
     sessionBySetup: async (setup) => core.sessionBySetup(setup),

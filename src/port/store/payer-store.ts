@@ -223,7 +223,8 @@ export interface PayerStore {
 
   /**
    * Takes a lane for a process, or goes on with it. `n`: the first number that was never taken; two
-   * processes never get the same one, even if the lease of the first has run out while it sends.
+   * processes never get the same one, even if the lease of the first has run out while it sends. A
+   * process of this machine that has ended holds nothing any more, whatever its lease says.
    */
   takeLane(lease: LaneLease & { readonly nowMs: UnixMs }): Promise<TakenLane>;
   /** Takes all numbers below `n`, before they are used, and extends the lease. */

@@ -200,7 +200,7 @@ const SQLITE_LOCKED = 6;
 /**
  * The fault that stands for an error of the store; `STORE_FAILED` when nothing certain is known.
  */
-function storeFault(error: unknown, busy: FaultCode): Fault {
+export function storeFault(error: unknown, busy: FaultCode): Fault {
   if (isFault(error)) return error;
   if (error instanceof Error && 'errcode' in error && typeof error.errcode === 'number') {
     const primary = error.errcode & 0xff;

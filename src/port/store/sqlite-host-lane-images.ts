@@ -4,14 +4,9 @@
  * @module
  */
 import { Fault } from '../../base/fault/index.ts';
-import {
-  checkLaneImage,
-  readImage,
-  type LaneImage,
-  type LaneRefusal,
-  type LaneRow,
-} from '../../pay/tick/index.ts';
+import { checkLaneImage, type LaneRefusal, type LaneRow } from '../../pay/tick/index.ts';
 import { AheadRows } from './ahead-rows.ts';
+import type { LaneImageRead } from './packed-lanes.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
 import { findLane } from './sqlite-host-lanes.ts';
 
@@ -22,25 +17,8 @@ interface WrittenLane extends LaneRow {
   readonly stored: number;
 }
 
-/** An image with its bytes. */
-export interface LaneImageRead extends LaneImage {
-  readonly packed: Uint8Array;
-}
-
 const UPDATE = `UPDATE lane SET version = ?, tip = ?, tick_index = ?, spent = ?, done = ?,
   entries = ? WHERE position = ? AND version = ?`;
-
-/** Reads images that stand one after the other. @throws Fault `BYTES_MALFORMED` */
-export function readLaneImages(images: Uint8Array): LaneImageRead[] {
-  const found: LaneImageRead[] = [];
-  for (let at = 0; at < images.length;) {
-    const image = readImage(images, at);
-    if (image === undefined) throw new Fault('BYTES_MALFORMED', { name: 'images' });
-    found.push(Object.assign(image, { packed: images.subarray(at, image.end) }));
-    at = image.end;
-  }
-  return found;
-}
 
 /** The lanes as they were written last. */
 export class LaneImages {
@@ -53,18 +31,24 @@ export class LaneImages {
 
   /** Takes an image as the row from now on, if it may be: it is in the log, or will be folded. */
   take(image: LaneImageRead): LaneRefusal | undefined {
-    const row = this.#row(image.lane);
-    const refusal = checkLaneImage(row, image);
+    return this.leap(image, image.version);
+  }
+
+  /** The same for an image that was made later: by its owner, who began with the row of `from`. */
+  leap(image: LaneImageRead, from: number): LaneRefusal | undefined {
+    const row = this.find(image.lane);
+    const behind = row?.version === from && from <= image.version;
+    const refusal = checkLaneImage(behind ? { ...row, version: image.version } : row, image);
     if (refusal !== undefined || row === undefined) return refusal ?? 'lane_unknown';
     const { tip, index, spent, done, entries } = image;
-    const version = row.version + 1;
+    const version = image.version + 1;
     this.rows.set(image.lane, { ...row, version, tip, index, spent, done, entries });
     return undefined;
   }
 
   /** True for an image that the row has left behind: it was folded before. */
   isOld(image: LaneImageRead): boolean {
-    const row = this.#row(image.lane);
+    const row = this.find(image.lane);
     return row !== undefined && image.version < row.version;
   }
 
@@ -80,7 +64,8 @@ export class LaneImages {
     this.rows.set(lane, { ...row, stored: version });
   }
 
-  #row(lane: string): WrittenLane | undefined {
+  /** A lane as it was written last; undefined when there is none. */
+  find(lane: string): WrittenLane | undefined {
     const known = this.rows.get(lane);
     if (known !== undefined) return known;
     const found = findLane(this.#db, lane);

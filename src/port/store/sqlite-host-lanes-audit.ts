@@ -6,15 +6,20 @@
 import { sameBytes } from '../../base/bytes/index.ts';
 import { sessionAccount, type AccountId } from '../../pay/ledger/index.ts';
 import {
+  EntryMark,
   IMAGE_ENTRY_BYTES,
   LANE_WINDOW,
   MAX_LANE_ENTRIES,
   laneId,
+  readEntries,
+  startedUnits,
+  type ImageEntry,
   type LaneRow,
 } from '../../pay/tick/index.ts';
 import { MAX_AUDIT_PROBLEMS } from './limits.ts';
 import { int, text } from './sqlite-columns.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
+import { answeredNumbers, strayLaneAnswers } from './sqlite-host-lane-answers.ts';
 import { SELECT_LANE, isLanesTransfer, laneRow, unfoldedLanes } from './sqlite-host-lanes.ts';
 import { SELECT_LEDGER_ROW, ledgerRow, transferOf } from './sqlite-host-schema.ts';
 
@@ -30,7 +35,7 @@ export function auditLanes(db: SqliteDatabase, problems: string[]): void {
   for (const row of db.each(SELECT_LANE)) {
     const lane = laneRow(row);
     const folded = Number(int(row['folded']));
-    problems.push(...auditLane(lane, folded));
+    problems.push(...auditLane(lane, folded), ...auditAnswers(db, lane, int(row['position'])));
     const { session, length, unitMsat } = lane.terms;
     const sum = sums.get(session) ?? { soldMsat: 0n, foldedMsat: 0n };
     sum.soldMsat += BigInt(length) * unitMsat;
@@ -47,6 +52,8 @@ export function auditLanes(db: SqliteDatabase, problems: string[]): void {
   const lost = db.value(`SELECT count(*) FROM lane l LEFT JOIN session s ON s.position = l.session
     WHERE s.position IS NULL`);
   if (lost !== 0n) problems.push(`${String(lost)} lanes belong to no session`);
+  const stray = strayLaneAnswers(db);
+  if (stray !== 0n) problems.push(`${stray} stored answers belong to no open lane`);
   const overdrawn = db.rows(`SELECT lower(hex(s.session)) AS session
     FROM session s JOIN session_numbers n USING (position)
     WHERE position IN (SELECT session FROM lane) AND credits_posted - debits_posted - debits_pending
@@ -70,22 +77,25 @@ function auditLane(row: LaneRow, folded: number): string[] {
   const { terms, index, spent, done, closed, tip, entries } = row;
   const { session, place, anchor, length, lane } = terms;
   const known = readEntries(entries);
+  const charged = known.filter(({ mark }) => CHARGED.has(mark));
+  const [chargedUnits, reserved] = [charged.reduce(sumUnits, 0), startedUnits(entries)];
   const rules: readonly [boolean, string][] = [
     [laneId(session, place) === lane, 'it is not the lane of its session and place'],
     [index <= length, 'more ticks were accepted than it has'],
-    [spent <= index, 'more is spent than was accepted'],
+    [spent + reserved <= index, 'more is spent than was accepted'],
     [folded <= spent, 'more is folded than was spent'],
     [!closed || folded === spent, 'it is closed, and not all that it spent is in a transfer'],
     [(index === 0) === sameBytes(tip, anchor), 'its tip is not the tick of its index'],
     [entries.length === known.length * IMAGE_ENTRY_BYTES, 'its entries are damaged'],
     [known.length <= MAX_LANE_ENTRIES, 'too many calls are remembered'],
     [new Set(known.map(({ n }) => n)).size === known.length, 'a call is remembered twice'],
-    [known.every(({ n }) => n >= done), 'a resolved call is kept'],
-    [known.every(({ n }) => n < done + LANE_WINDOW), 'a call is beyond the window'],
     [
-      known.reduce((sum, { units }) => sum + units, 0) <= spent,
-      'more is remembered than was spent',
+      known.every(({ n, mark }) => n >= done || mark === EntryMark.started),
+      'a resolved call is kept',
     ],
+    [known.every(({ mark }) => MARKS.has(mark)), 'nobody can tell what became of a call'],
+    [known.every(({ n }) => n < done + LANE_WINDOW), 'a call is beyond the window'],
+    [chargedUnits <= spent, 'more is remembered than was spent'],
   ];
   return rules.filter(([holds]) => !holds).map(([, problem]) => `lane ${lane}: ${problem}`);
 }
@@ -106,11 +116,22 @@ function auditSums(
   return rules.filter(([holds]) => !holds).map(([, problem]) => `session ${session}: ${problem}`);
 }
 
-function readEntries(entries: Uint8Array): { readonly n: number; readonly units: number }[] {
-  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
-  const count = Math.floor(entries.length / IMAGE_ENTRY_BYTES);
-  return Array.from({ length: count }, (_, i) => ({
-    n: view.getUint32(i * IMAGE_ENTRY_BYTES, true),
-    units: view.getUint32(i * IMAGE_ENTRY_BYTES + 4, true),
-  }));
+/** Each call that was charged and can be asked for again has its answer; a closed lane has none. */
+function auditAnswers(
+  db: SqliteDatabase,
+  { terms, closed, entries }: LaneRow,
+  position: bigint,
+): string[] {
+  const known = readEntries(entries).filter(({ mark }) => mark === EntryMark.answered);
+  if (closed || known.length === 0) return [];
+  const stored = new Set(answeredNumbers(db, position));
+  const missing = known.filter(({ n }) => !stored.has(n));
+  return missing.map(({ n }) => `lane ${terms.lane}: the answer of call ${n} is missing`);
+}
+
+const MARKS: ReadonlySet<number> = new Set(Object.values(EntryMark));
+const CHARGED: ReadonlySet<number> = new Set([EntryMark.charged, EntryMark.answered]);
+
+function sumUnits(sum: number, { units }: ImageEntry): number {
+  return sum + units;
 }

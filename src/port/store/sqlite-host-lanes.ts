@@ -10,6 +10,7 @@ import { sessionAccount, type Account, type Transfer } from '../../pay/ledger/in
 import { newLaneRow, type LaneRow, type LaneTerms } from '../../pay/tick/index.ts';
 import { amount, bytes, int } from './sqlite-columns.ts';
 import type { SqlRow, SqliteDatabase } from './sqlite-file.ts';
+import { dropLaneAnswers } from './sqlite-host-lane-answers.ts';
 
 /** What the lanes of a session have spent and no transfer says yet, as a term of SQL. */
 export function unfoldedLanes(position: string): string {
@@ -96,6 +97,7 @@ export function closeLanes(db: SqliteDatabase, session: string): void {
   const sql = `UPDATE lane SET closed = 1, epoch = epoch + 1, folded = spent
     WHERE session = (SELECT position FROM session WHERE session = ?) AND closed = 0`;
   db.run(sql, fromHex(session, 'session'));
+  dropLaneAnswers(db, session);
 }
 
 const LANES_ID = ':lanes:';

@@ -169,6 +169,22 @@ export const HOST_MIGRATIONS = [
   ) STRICT;
   INSERT INTO spend_log VALUES (1, randomblob(16), 0, 0);
   `,
+  `
+  CREATE TABLE lane_answer (
+    position INTEGER NOT NULL REFERENCES lane (position),
+    n INTEGER NOT NULL CHECK (n >= 0),
+    body BLOB NOT NULL,
+    PRIMARY KEY (position, n)
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE worker_log (
+    worker INTEGER PRIMARY KEY CHECK (worker >= 0),
+    log_id BLOB NOT NULL CHECK (length(log_id) = 16),
+    folded INTEGER NOT NULL CHECK (folded >= 0),
+    is_open INTEGER NOT NULL CHECK (is_open IN (0, 1))
+  ) STRICT;
+  `,
 ] as const;
 
 const NUMBERS = `n.position, n.version, n.debits_pending, n.debits_posted, n.credits_pending,

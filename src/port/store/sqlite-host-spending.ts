@@ -9,9 +9,12 @@ import { rmSync } from 'node:fs';
 import { Fault, asFault } from '../../base/fault/index.ts';
 import type { ImageRefusal } from '../../pay/ledger/index.ts';
 import { LANE_REFUSALS } from '../../pay/tick/index.ts';
+import type { LaneExtra } from './host-store.ts';
 import { FOLD_SLICE, SPEND_LOG_BYTES } from './limits.ts';
 import type { PackedResult } from './packed-images.ts';
-import { CAN_LOG, SpendLog, type BlockKind, type SpendBlock } from './spend-log.ts';
+import { readLaneImages, type LaneImageRead } from './packed-lanes.ts';
+import { CAN_LOG, nextBlock, type BlockKind, type LogBlock } from './log-file.ts';
+import { SpendLog } from './spend-log.ts';
 import { neededBlocks, logState, setLogState } from './sqlite-host-log-state.ts';
 import {
   NO_NUMBERS,
@@ -19,7 +22,8 @@ import {
   readImages,
   type SessionImageRead,
 } from './sqlite-host-images.ts';
-import { LaneImages, readLaneImages, type LaneImageRead } from './sqlite-host-lane-images.ts';
+import { LaneImages } from './sqlite-host-lane-images.ts';
+import { writeLaneAnswers } from './sqlite-host-lane-answers.ts';
 import { laneIds } from './sqlite-host-lanes.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
 
@@ -38,7 +42,8 @@ type Written = Omit<PackedResult, 'groups'>;
 export class Spending {
   readonly #db: SqliteDatabase;
   readonly #sessions: SessionImages;
-  readonly #lanes: LaneImages;
+  /** The lanes, as they were written last. */
+  readonly lanes: LaneImages;
   readonly #logFile: string | undefined;
   readonly #logBytes: number;
   readonly #logs: boolean;
@@ -52,7 +57,7 @@ export class Spending {
     const { file, spendLog = true, spendLogBytes = SPEND_LOG_BYTES } = options;
     this.#db = db;
     this.#sessions = new SessionImages(db);
-    this.#lanes = new LaneImages(db);
+    this.lanes = new LaneImages(db);
     this.#logFile = file === ':memory:' ? undefined : `${file}-spend`;
     this.#logBytes = spendLogBytes;
     this.#logs = spendLog && CAN_LOG && this.#logFile !== undefined;
@@ -63,22 +68,22 @@ export class Spending {
   transaction<T>(work: () => T): T {
     if (this.#broken !== undefined) throw this.#broken;
     this.#sessions.rows.begin();
-    this.#lanes.rows.begin();
+    this.lanes.rows.begin();
     try {
       const result = this.#db.transaction(work);
       this.#sessions.rows.settle();
-      this.#lanes.rows.settle();
+      this.lanes.rows.settle();
       return result;
     } catch (error) {
       this.#sessions.rows.revert();
-      this.#lanes.rows.revert();
+      this.lanes.rows.revert();
       throw error;
     }
   }
 
   /** Reads what a commit may have changed: all of it is in the database then. */
   read<T>(work: () => T): T {
-    if (this.#sessions.rows.size + this.#lanes.rows.size === 0) return this.#db.guarded(work);
+    if (this.#sessions.rows.size + this.lanes.rows.size === 0) return this.#db.guarded(work);
     return this.transaction(() => {
       this.foldAll();
       return work();
@@ -96,7 +101,7 @@ export class Spending {
 
   /** Reads sessions: they and their lanes are in the database then. */
   readSessions<T>(sessions: readonly string[], work: () => T): T {
-    if (this.#sessions.rows.size + this.#lanes.rows.size === 0) return this.#db.guarded(work);
+    if (this.#sessions.rows.size + this.lanes.rows.size === 0) return this.#db.guarded(work);
     return this.transaction(() => {
       for (const session of sessions) this.foldSession(session);
       return work();
@@ -106,20 +111,21 @@ export class Spending {
   /** Folds everything; call it inside of a transaction. */
   foldAll(): void {
     for (const session of this.#sessions.rows.takeAll()) this.#sessions.fold(session);
-    for (const lane of this.#lanes.rows.takeAll()) this.#lanes.fold(lane);
-    if (this.#log !== undefined) setLogState(this.#db, { folded: this.#log.last, open: true });
+    for (const lane of this.lanes.rows.takeAll()) this.lanes.fold(lane);
+    if (this.#log !== undefined)
+      setLogState(this.#db, { folded: this.#log.blocks.last, open: true });
   }
 
   /** Folds a session and its lanes; call it inside of a transaction. */
   foldSession(session: string): void {
     this.#sessions.fold(session);
-    if (this.#lanes.rows.size === 0) return;
-    for (const lane of laneIds(this.#db, session)) this.#lanes.fold(lane);
+    if (this.lanes.rows.size === 0) return;
+    for (const lane of laneIds(this.#db, session)) this.lanes.fold(lane);
   }
 
   /** Folds lanes; call it inside of a transaction. */
   foldLanes(lanes: readonly string[]): void {
-    for (const lane of lanes) this.#lanes.fold(lane);
+    for (const lane of lanes) this.lanes.fold(lane);
   }
 
   /** A session was written by something else than an image; it was folded before. */
@@ -129,13 +135,13 @@ export class Spending {
 
   /** The same for lanes. */
   forgetLanes(lanes: readonly string[]): void {
-    for (const lane of lanes) this.#lanes.rows.forget(lane);
+    for (const lane of lanes) this.lanes.rows.forget(lane);
   }
 
   /** Any of them may be gone; all were folded before. */
   forgetAll(): void {
     this.#sessions.rows.forgetAll();
-    this.#lanes.rows.forgetAll();
+    this.lanes.rows.forgetAll();
   }
 
   /** Writes images of sessions, each on its own, and `work` with them: durable when it returns. */
@@ -168,25 +174,30 @@ export class Spending {
     });
   }
 
-  /** Writes images of lanes, each on its own: durable when it returns. */
-  writeLanes(packed: Uint8Array): Uint8Array {
+  /**
+   * Writes images of lanes, each on its own: durable when it returns. With `extra` nothing of it is
+   * logged.
+   */
+  writeLanes(packed: Uint8Array, extra?: LaneExtra): Uint8Array {
     const images = readLaneImages(packed);
     const results = new Uint8Array(images.length);
     let i = 0;
     const take = (image: LaneImageRead): boolean => {
-      const refusal = this.#lanes.take(image);
+      const refusal = this.lanes.take(image);
       results[i++] = refusal === undefined ? 0 : 1 + LANE_REFUSALS.indexOf(refusal);
       return refusal === undefined;
     };
-    if (this.#logs) {
+    if (this.#logs && extra === undefined) {
       this.#append('lanes', images, (image) => {
         if (!take(image)) return false;
-        this.#lanes.rows.logged(image.lane);
+        this.lanes.rows.logged(image.lane);
         return true;
       });
     } else {
       this.transaction(() => {
-        for (const image of images) if (take(image)) this.#lanes.fold(image.lane);
+        const written = images.filter(take).map(({ lane }) => lane);
+        this.foldLanes(written);
+        if (extra !== undefined) writeLaneAnswers(this.#db, written, extra.answers);
       });
     }
     return results;
@@ -195,7 +206,7 @@ export class Spending {
   /** Folds everything, and the log is gone; when that fails, the log stays and is read again. */
   close(): void {
     if (this.#log === undefined || this.#logFile === undefined) return;
-    const { last } = this.#log;
+    const { last } = this.#log.blocks;
     this.#log.close();
     this.#log = undefined;
     if (this.#broken !== undefined) return;
@@ -220,10 +231,9 @@ export class Spending {
     if (images.length === 0) return;
     const log = (this.#log ??= this.#db.guarded(() => this.#open()));
     for (let from = 0; from < images.length;) {
-      const to = endOfBlock(images, from, log.maxBytes);
-      const block = images.slice(from, to);
+      const { block, bytes } = nextBlock(images, from, log.blocks.maxBytes);
       // First room, then what is taken: what the other half held must be in the database before.
-      this.#makeRoom(log, sizeOf(block));
+      this.#makeRoom(log, bytes);
       try {
         const taken = block.filter(take).map(({ packed }) => packed);
         if (taken.length > 0) this.#db.guarded(() => log.append(kind, taken));
@@ -231,42 +241,42 @@ export class Spending {
         this.#broken = asFault(error, 'STORE_FAILED');
         throw this.#broken;
       }
-      from = to;
+      from += block.length;
     }
     this.#foldOlder(log, Math.max(FOLD_SLICE, 2 * images.length));
   }
 
   #makeRoom(log: SpendLog, bytes: number): void {
-    if (log.hasRoom(bytes)) return;
+    if (log.blocks.hasRoom(bytes)) return;
     this.#foldOlder(log, Infinity);
-    log.turn();
+    log.blocks.turn();
     this.#sessions.rows.turn();
-    this.#lanes.rows.turn();
+    this.lanes.rows.turn();
   }
 
   /** Folds rows that have an image in the half of the log that is not in use. */
   #foldOlder(log: SpendLog, limit: number): void {
     const sessions = this.#sessions.rows.older(limit);
-    const lanes = this.#lanes.rows.older(limit);
+    const lanes = this.lanes.rows.older(limit);
     const over = sessions.length < limit && lanes.length < limit;
     // Also when nothing is left to fold: that half is needed no more, and is written over.
-    if (this.#folded >= log.otherEnd && sessions.length + lanes.length === 0) return;
+    if (this.#folded >= log.blocks.otherEnd && sessions.length + lanes.length === 0) return;
     this.transaction(() => {
       for (const session of sessions) this.#sessions.fold(session);
       this.foldLanes(lanes);
-      if (over) setLogState(this.#db, { folded: log.otherEnd, open: true });
+      if (over) setLogState(this.#db, { folded: log.blocks.otherEnd, open: true });
     });
-    if (over) this.#folded = log.otherEnd;
+    if (over) this.#folded = log.blocks.otherEnd;
     this.#sessions.rows.dropOlder(sessions);
-    this.#lanes.rows.dropOlder(lanes);
+    this.lanes.rows.dropOlder(lanes);
   }
 
   /** The database knows of the log before anything stands in it. */
   #open(): SpendLog {
     if (this.#logFile === undefined) throw new Error('invariant: there is a log to open');
-    const { database, folded } = logState(this.#db);
-    const options = { file: this.#logFile, database, base: folded, bytes: this.#logBytes };
-    const log = SpendLog.create(options);
+    const { id, folded } = logState(this.#db);
+    const options = { file: this.#logFile, id, base: folded, bytes: this.#logBytes };
+    const log = new SpendLog(options);
     try {
       this.#db.transaction(() => setLogState(this.#db, { folded, open: true }));
     } catch (error) {
@@ -290,7 +300,7 @@ export class Spending {
     this.#db.guarded(() => rmSync(file, { force: true }));
   }
 
-  #replayBlock({ kind, images, sequence }: SpendBlock): void {
+  #replayBlock({ kind, images, sequence }: LogBlock): void {
     const write = <T>(image: T, rows: Replayed<T>, key: string): void => {
       if (rows.isOld(image)) return;
       const refusal = rows.take(image);
@@ -303,7 +313,7 @@ export class Spending {
         for (const image of readImages(images)) write(image, this.#sessions, image.session);
         return;
       case 'lanes':
-        for (const image of readLaneImages(images)) write(image, this.#lanes, image.lane);
+        for (const image of readLaneImages(images)) write(image, this.lanes, image.lane);
         return;
     }
   }
@@ -314,22 +324,4 @@ interface Replayed<T> {
   readonly rows: { logged(key: string): void };
   isOld(image: T): boolean;
   take(image: T): string | undefined;
-}
-
-function endOfBlock(
-  images: readonly { readonly packed: Uint8Array }[],
-  from: number,
-  maxBytes: number,
-): number {
-  let [to, bytes] = [from, 0];
-  while (to < images.length) {
-    bytes += images[to]?.packed.length ?? 0;
-    if (bytes > maxBytes && to > from) return to;
-    to++;
-  }
-  return to;
-}
-
-function sizeOf(images: readonly { readonly packed: Uint8Array }[]): number {
-  return images.reduce((total, { packed }) => total + packed.length, 0);
 }

@@ -28,6 +28,9 @@ import type {
   CommitGroup,
   GroupResult,
   HostStoreOptions,
+  LaneExtra,
+  LaneLogFold,
+  LaneLogPlace,
   Lapse,
   RefundTotals,
   StoredAnswer,
@@ -46,6 +49,8 @@ import { auditHost } from './sqlite-host-audit.ts';
 import { findRefund, openRefunds, refundTotals } from './sqlite-host-refunds.ts';
 import { findTopUp, topUpByHash, unpaidTopUps } from './sqlite-host-topups.ts';
 import { findAccount, findTransfer, writeGroup } from './sqlite-host-group.ts';
+import { findLaneAnswer } from './sqlite-host-lane-answers.ts';
+import { LaneLogs } from './sqlite-host-lane-logs.ts';
 import {
   allUnfoldedLanes,
   laneIds,
@@ -87,7 +92,8 @@ export function openHostCore(options: Omit<HostStoreOptions, 'thread'>): HostCor
     ...(maxPages === undefined ? {} : { maxPages }),
   });
   try {
-    return new SqliteHost(db, new Spending(db, options));
+    const spending = new Spending(db, options);
+    return new SqliteHost(db, spending, new LaneLogs(db, spending, options));
   } catch (error) {
     db.close();
     throw error;
@@ -101,10 +107,12 @@ const HELD = `n.credits_posted - n.debits_posted - n.charged_msat + n.folded_msa
 class SqliteHost implements HostCore {
   readonly #db: SqliteDatabase;
   readonly #spending: Spending;
+  readonly #logs: LaneLogs;
 
-  constructor(db: SqliteDatabase, spending: Spending) {
+  constructor(db: SqliteDatabase, spending: Spending, logs: LaneLogs) {
     this.#db = db;
     this.#spending = spending;
+    this.#logs = logs;
   }
 
   commit(groups: readonly CommitGroup[]): GroupResult[] {
@@ -118,8 +126,8 @@ class SqliteHost implements HostCore {
     return { ...written, groups: result };
   }
 
-  commitLanes(images: Uint8Array): Uint8Array {
-    return this.#spending.writeLanes(images);
+  commitLanes(images: Uint8Array, extra?: LaneExtra): Uint8Array {
+    return this.#spending.writeLanes(images, extra);
   }
 
   takeLanes(lanes: readonly string[]): LaneRow[] {
@@ -129,6 +137,22 @@ class SqliteHost implements HostCore {
       this.#spending.forgetLanes(asked);
       return asked.flatMap((lane) => takeLane(this.#db, lane) ?? []);
     });
+  }
+
+  openLaneLog(worker: number): LaneLogPlace {
+    return this.#logs.open(worker);
+  }
+
+  foldLanes(worker: number, fold: LaneLogFold): Msat {
+    return this.#logs.fold(worker, fold);
+  }
+
+  closeLaneLog(worker: number): Msat {
+    return this.#logs.close(worker);
+  }
+
+  storedLaneAnswer(lane: string, n: number): Uint8Array | undefined {
+    return this.#db.guarded(() => findLaneAnswer(this.#db, lane, n));
   }
 
   lanesOf(session: string): LaneRow[] {
@@ -299,7 +323,8 @@ class SqliteHost implements HostCore {
   }
 
   audit(): string[] {
-    return this.#spending.read(() => auditHost(this.#db));
+    const problems = this.#spending.read(() => auditHost(this.#db));
+    return [...problems, ...this.#logs.problems()];
   }
 
   backup(file: string): void {

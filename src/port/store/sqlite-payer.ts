@@ -46,7 +46,7 @@ export async function openPayerStore({ file }: { readonly file: string }): Promi
   const pins = new PinTable(db);
   const refunds = new RefundTable(db);
   const moved = new MovedTable(db);
-  const lanes = new LaneTakings(db);
+  const lanes = new LaneTakings(db, file);
   return {
     insertPurchase: async (purchase) => purchases.insert(purchase),
     updatePurchase: async (change) => purchases.update(change),
@@ -72,7 +72,10 @@ export async function openPayerStore({ file }: { readonly file: string }): Promi
     pinned: async (host) => pins.find(host),
     repin: async (pin, from) => pins.repin(pin, from),
     pins: async () => pins.list(),
-    close: async () => db.close(),
+    close: async () => {
+      lanes.close();
+      db.close();
+    },
   };
 }
 

@@ -42,8 +42,12 @@ export async function openHostThread(options: HostStoreOptions): Promise<HostSto
     gather: () => new Promise((resolve) => setImmediate(resolve)),
     commit: async (groups) =>
       unpackResults(groups, await thread.call('commitPacked', [packCommit(groups)])),
-    commitLanes: (images) => thread.call('commitLanes', [images]),
+    commitLanes: (images, extra) => thread.call('commitLanes', [images, extra]),
     takeLanes: (lanes) => thread.call('takeLanes', [lanes]),
+    openLaneLog: (worker) => thread.call('openLaneLog', [worker]),
+    foldLanes: (worker, fold) => thread.call('foldLanes', [worker, fold]),
+    closeLaneLog: (worker) => thread.call('closeLaneLog', [worker]),
+    storedLaneAnswer: (lane, n) => thread.call('storedLaneAnswer', [lane, n]),
     lanesOf: (session) => thread.call('lanesOf', [session]),
     session: (session) => thread.call('session', [session]),
     sessionBySetup: (setup) => thread.call('sessionBySetup', [setup]),
