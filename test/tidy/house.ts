@@ -14,7 +14,7 @@ export const FLOORS: readonly (readonly [floor: string, rooms: readonly string[]
   ['pay', ['price', 'tick', 'bundle', 'ledger']],
   ['bitcoin', ['bolt', 'script', 'channel', 'seal']],
   ['service', ['relay', 'route', 'async']],
-  ['port', ['keys', 'net', 'chain', 'wallet', 'store', 'bus']],
+  ['port', ['keys', 'net', 'chain', 'wallet', 'store', 'workers', 'bus']],
   ['books', []],
   ['wire', ['toll', 'rpc', 'l402', 'mpp', 'x402']],
   ['payer', []],
