@@ -20,9 +20,10 @@ import type { HostStore } from '../port/store/index.ts';
 import type { UnixMs } from '../base/time/index.ts';
 import type { AnswerFifo } from './answers.ts';
 import type { WorkBudget } from './budget.ts';
-import type { Admission, Answer, Recover, Recovered } from './books.ts';
+import type { Admission, Answer } from './books.ts';
 import { MAX_JOINERS } from './limits.ts';
 import { pendingAnswer, rowNow, type HotSession, type Pending } from './hot-session.ts';
+import type { Recover, Recovered } from './recovered.ts';
 import type { Waiting, Writer } from './writer.ts';
 
 /** What an admission works with. */

@@ -17,9 +17,11 @@ import type {
   TopUp,
 } from '../pay/ledger/index.ts';
 import type { LaneTerms } from '../pay/tick/index.ts';
+import type { LaneOwners } from './lane-owners.ts';
 import type { Lanes } from './lanes.ts';
 import type { RefundTotals } from '../port/store/index.ts';
 import type { BooksLimits } from './limits.ts';
+import type { Recover } from './recovered.ts';
 import type { Order } from './unpaid.ts';
 
 /** A session as the books know it. */
@@ -69,16 +71,6 @@ export type Admission =
   /** It was answered before, or is being answered now: the same bytes, not charged again. */
   | { readonly kind: 'repeat'; readonly answer: Promise<Answer> };
 
-/** What became of a call with effect once that a crash has cut. */
-export type Recovered = { readonly done: Uint8Array } | 'not-done' | 'unknown';
-
-/** Finds out what became of a call that a crash has cut: only its service can know. */
-export type Recover = (call: {
-  readonly service: string;
-  readonly session: string;
-  readonly n: bigint;
-}) => Promise<Recovered>;
-
 /** Money that came in, as the wallet reports it. */
 export interface Payment {
   /** 32 bytes, hex. */
@@ -106,6 +98,8 @@ export interface Books {
   readonly limits: BooksLimits;
   /** Who pays with ticks. */
   readonly lanes: Lanes;
+  /** The workers that serve lanes in the place of this process. */
+  readonly owners: LaneOwners;
   /**
    * From now on this is asked before a cut call is answered `CALL_OUTCOME_UNKNOWN`. What was done
    * is charged and answered, what was not done is run; each if the credit still pays for it.

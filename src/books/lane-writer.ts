@@ -4,8 +4,8 @@
  * @module
  */
 import { Fault, asFault } from '../base/fault/index.ts';
-import type { LaneTable } from '../pay/tick/index.ts';
-import type { HostStore } from '../port/store/index.ts';
+import type { EntryMark, LaneTable } from '../pay/tick/index.ts';
+import type { HostStore, StoredLaneAnswer } from '../port/store/index.ts';
 import type { Durability } from './durability.ts';
 import { ENOUGH_CHARGES } from './limits.ts';
 
@@ -38,6 +38,22 @@ interface Charge {
   readonly reject: (reason: Fault) => void;
 }
 
+/** A call with effect once that waits until it is durable that it began, or how it ended. */
+interface Step {
+  readonly slot: number;
+  readonly entry: number;
+  /** Why there is no answer; undefined when it begins. */
+  readonly reason: Fault | undefined;
+  readonly resolve: () => void;
+  readonly reject: (reason: Fault) => void;
+}
+
+/** What calls with effect once add to a commit: it is a transaction then, and not logged. */
+interface OnceWork {
+  readonly answers: StoredLaneAnswer[];
+  readonly steps: Step[];
+}
+
 interface Joined {
   readonly resolve: (answer: Uint8Array) => void;
   readonly reject: (reason: unknown) => void;
@@ -52,6 +68,8 @@ export class LaneWriter {
   #dirty: number[] = [];
   readonly #isDirty: boolean[] = [];
   #charges: Charge[] = [];
+  /** Undefined as long as no call with effect once is among what waits. */
+  #once: OnceWork | undefined;
   readonly #joined = new Map<number, Joined[]>();
   /** What was charged and no commit has written yet. */
   #unwrittenMsat = 0;
@@ -81,7 +99,7 @@ export class LaneWriter {
     readonly body: Uint8Array;
   }): Promise<Uint8Array> {
     const { slot, entry, units, body } = call;
-    const fault = this.#hooks.isLost(slot) ? new Fault('LANE_MOVED') : this.#context.broken();
+    const fault = this.#refusal(slot);
     if (fault !== undefined) {
       this.release(slot, entry, false, fault);
       return Promise.reject(fault);
@@ -89,15 +107,38 @@ export class LaneWriter {
     this.#table.charge(slot, entry, units);
     const valueMsat = units * call.unitMsat;
     return new Promise((resolve, reject) => {
-      if (this.#mayLeaveNow(valueMsat)) resolve(body);
+      if (this.#table.isOnce(entry)) this.#store(slot, entry, body);
+      else if (this.#mayLeaveNow(valueMsat)) resolve(body);
       this.#charges.push({ slot, entry, valueMsat, body, resolve, reject });
       this.#unwrittenMsat += valueMsat;
-      if (this.#isDirty[slot] !== true) {
-        this.#isDirty[slot] = true;
-        this.#dirty.push(slot);
-      }
-      this.#running ??= this.#run();
+      this.#touch(slot);
     });
+  }
+
+  /** Resolves when it is durable that a call with effect once was started; else it is undone. */
+  async start(slot: number, entry: number): Promise<void> {
+    const fault = this.#refusal(slot);
+    if (fault === undefined) return this.#step({ slot, entry, reason: undefined });
+    this.release(slot, entry, false, fault);
+    throw fault;
+  }
+
+  /** A call with effect once has ended without a charge; resolves when that is durable. */
+  async settle(call: {
+    readonly slot: number;
+    readonly entry: number;
+    readonly mark: typeof EntryMark.failed | typeof EntryMark.unknown;
+    /** What whoever joined it is told then. */
+    readonly reason: Fault;
+  }): Promise<void> {
+    const { slot, entry, mark, reason } = call;
+    const fault = this.#refusal(slot);
+    if (fault !== undefined) {
+      this.release(slot, entry, false, fault);
+      throw fault;
+    }
+    this.#table.end(slot, entry, mark);
+    return this.#step({ slot, entry, reason });
   }
 
   /** The call made no answer: what it reserved is credit again. */
@@ -131,6 +172,8 @@ export class LaneWriter {
   /** Whoever waits is told why there is no answer. */
   reject(fault: Fault): void {
     for (const { reject } of this.#charges.splice(0)) reject(fault);
+    for (const { reject } of this.#once?.steps ?? []) reject(fault);
+    this.#once = undefined;
     for (const joined of this.#joined.values()) for (const { reject } of joined) reject(fault);
     this.#joined.clear();
   }
@@ -143,16 +186,21 @@ export class LaneWriter {
       await this.#gather();
       const slots = this.#dirty;
       const charges = this.#charges;
-      [this.#dirty, this.#charges] = [[], []];
+      const once = this.#once;
+      [this.#dirty, this.#charges, this.#once] = [[], [], undefined];
       for (const slot of slots) this.#isDirty[slot] = false;
       [this.#writingSinceMs, this.#waitingSinceMs] = [this.#waitingSinceMs, undefined];
       try {
         const broken = this.#context.broken();
         if (broken !== undefined) throw broken;
-        this.#written(slots, charges, await store.commitLanes(this.#pack(slots)));
+        const extra = once && { answers: once.answers };
+        this.#written(slots, await store.commitLanes(this.#pack(slots), extra));
+        this.#charged(charges);
+        if (once !== undefined) this.#stepped(once.steps);
       } catch (error) {
         const fault = asFault(error, 'STORE_FAILED');
         for (const { reject } of charges) reject(fault);
+        for (const { reject } of once?.steps ?? []) reject(fault);
         this.reject(fault);
         this.#dirty = [];
         fail(fault);
@@ -166,19 +214,55 @@ export class LaneWriter {
   async #gather(): Promise<void> {
     const { gather } = this.#context.store;
     if (gather === undefined) return;
-    for (let seen = -1; this.#charges.length > seen && seen < ENOUGH_CHARGES;) {
-      seen = this.#charges.length;
+    for (let seen = -1; this.#waiting > seen && seen < ENOUGH_CHARGES;) {
+      seen = this.#waiting;
       await gather();
     }
   }
 
-  #written(slots: readonly number[], charges: readonly Charge[], results: Uint8Array): void {
+  get #waiting(): number {
+    return this.#charges.length + (this.#once?.steps.length ?? 0);
+  }
+
+  /** Why nothing of a lane is written any more. */
+  #refusal(slot: number): Fault | undefined {
+    return this.#hooks.isLost(slot) ? new Fault('LANE_MOVED') : this.#context.broken();
+  }
+
+  /** The lane goes into the next commit. */
+  #touch(slot: number): void {
+    if (this.#isDirty[slot] !== true) {
+      this.#isDirty[slot] = true;
+      this.#dirty.push(slot);
+    }
+    this.#running ??= this.#run();
+  }
+
+  #step(step: Omit<Step, 'resolve' | 'reject'>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#once ??= { answers: [], steps: [] };
+      this.#once.steps.push({ ...step, resolve, reject });
+      this.#touch(step.slot);
+    });
+  }
+
+  /** The answer goes into the commit of its charge. */
+  #store(slot: number, entry: number, body: Uint8Array): void {
+    this.#once ??= { answers: [], steps: [] };
+    const n = this.#table.entries.n[entry] ?? 0;
+    this.#once.answers.push({ lane: this.#table.id(slot), n, body });
+  }
+
+  #written(slots: readonly number[], results: Uint8Array): void {
     if (results.length !== slots.length) throw new Fault('STORE_FAILED');
     for (const [i, slot] of slots.entries()) {
       if (results[i] === 0) this.#table.written(slot);
       else this.#hooks.lost(slot);
     }
     this.#writingSinceMs = undefined;
+  }
+
+  #charged(charges: readonly Charge[]): void {
     let writtenMsat = 0;
     for (const { slot, entry, body, valueMsat, resolve, reject } of charges) {
       this.#unwrittenMsat -= valueMsat;
@@ -194,6 +278,18 @@ export class LaneWriter {
       }
     }
     this.#writtenMsat += BigInt(writtenMsat);
+  }
+
+  #stepped(steps: readonly Step[]): void {
+    for (const { slot, entry, reason, resolve, reject } of steps) {
+      const moved = this.#hooks.isLost(slot) ? new Fault('LANE_MOVED') : undefined;
+      if (reason !== undefined) {
+        this.#table.ended(slot, entry);
+        this.#end(slot, entry, undefined, moved ?? reason);
+      } else if (moved !== undefined) this.release(slot, entry, false, moved);
+      if (moved === undefined) resolve();
+      else reject(moved);
+    }
   }
 
   #end(slot: number, entry: number, answer: Uint8Array | undefined, reason?: Fault): void {

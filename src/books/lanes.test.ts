@@ -164,7 +164,7 @@ test('closing waits for the calls under way, and takes no new ones', async () =>
   const repeated = await admit(books, 0);
   assert(joined.kind === 'repeat' && repeated.kind === 'repeat');
   assert.deepEqual(await repeated.answer, BODY, 'what was charged is answered');
-  second.release();
+  await second.release();
   await first.charge(BODY);
   assert.deepEqual(await joined.answer, BODY);
   await Promise.all(closing);
@@ -221,7 +221,7 @@ test('an answer that is gone is made again, uncharged, and not for ever', async 
   const { books: next } = await open({}, store);
   const rerun = await run(next, 0, 2);
   assert(rerun.rerun);
-  rerun.release();
+  await rerun.release();
   await (await run(next, 0, 2)).charge(BODY);
   assert.equal((await admit(next, 0, 2)).kind, 'repeat');
   assert.equal((await next.lanes.statement(SESSION))[0]?.spent, 2);
@@ -249,10 +249,10 @@ async function held(limits: Partial<BooksLimits>): Promise<{
   const store = await openHostStore({ file: ':memory:', thread: false });
   stores.push(store);
   const waiting: ((fault?: Fault) => void)[] = [];
-  const commitLanes: HostStore['commitLanes'] = async (images) => {
+  const commitLanes: HostStore['commitLanes'] = async (images, extra) => {
     const fault = await new Promise<Fault | undefined>((resolve) => waiting.push(resolve));
     if (fault !== undefined) throw fault;
-    return store.commitLanes(images);
+    return store.commitLanes(images, extra);
   };
   const gated = { ...store, commitLanes, close: async () => undefined };
   const { books } = await open(limits, gated);

@@ -6,31 +6,36 @@
 import { fromHex, toHex } from '../base/bytes/index.ts';
 import { Fault, asFault } from '../base/fault/index.ts';
 import type { UnixMs } from '../base/time/index.ts';
-import { LaneTable, type LaneCall, type LaneRow } from '../pay/tick/index.ts';
-import type { SessionState, SessionTerms } from '../pay/ledger/index.ts';
+import { LaneTable, hasStarted, type LaneCall, type LaneRow } from '../pay/tick/index.ts';
+import type { SessionTerms } from '../pay/ledger/index.ts';
 import type { HostStore } from '../port/store/index.ts';
+import type { LaneStanding } from '../port/workers/index.ts';
 import type { WorkBudget } from './budget.ts';
-import { LaneRun } from './lane-run.ts';
+import type { Funding, TakenLane } from './funding.ts';
+import { recoverRun, type LaneRecoverContext } from './lane-recover.ts';
+import { LaneRun, type LaneRunParts } from './lane-run.ts';
 import { LaneWriter, type LaneWriterContext } from './lane-writer.ts';
 import { MAX_JOINERS } from './limits.ts';
-
-/** The session that lanes belong to. */
-export interface LaneOwner {
-  readonly terms: SessionTerms;
-  readonly state: Pick<SessionState, 'paid'>;
-}
+import type { Recover } from './recovered.ts';
 
 /** What lanes work with. */
-export interface LanesContext extends LaneWriterContext {
-  readonly store: Pick<HostStore, 'commitLanes' | 'takeLanes' | 'lanesOf' | 'gather'>;
+export interface LanesContext extends LaneWriterContext, LaneRecoverContext {
+  readonly store: Pick<HostStore, 'commitLanes' | 'gather' | 'storedLaneAnswer'>;
   readonly budget: WorkBudget;
   /** The time, which never goes back. */
   readonly now: () => UnixMs;
-  readonly session: (session: string) => Promise<LaneOwner | undefined>;
-  /** @throws Fault when the books are broken or closed */
-  readonly check: () => void;
+  /**
+   * Takes a lane over.
+   * @throws Fault `LANE_UNKNOWN`, `LANE_CLOSED`, `SESSION_UNPAID`; whatever says that it is served
+   * elsewhere
+   */
+  readonly take: (lane: string) => Promise<TakenLane>;
+  /** The lanes of a session, by their places, with all that was charged elsewhere. */
+  readonly rowsOf: HostStore['lanesOf'];
   /** Closes the lanes of a session durably, together with their fold. */
   readonly closeLanes: (session: string) => Promise<void>;
+  /** A lane that was taken is not served here any more; all that was answered of it is written. */
+  readonly left?: (lane: { readonly lane: string; readonly epoch: number }) => void;
   readonly hotLanes: number;
   readonly answerBytes: number;
 }
@@ -38,6 +43,7 @@ export interface LanesContext extends LaneWriterContext {
 /** A session that was sold as lanes, as long as one of them is in use. */
 export interface LaneSession {
   readonly terms: SessionTerms;
+  readonly funding: Funding;
   /** Exact: what a lane is worth together is less than 2^53 millisatoshis. */
   readonly unitMsat: number;
   /** Where its lanes are that are in use. */
@@ -65,10 +71,14 @@ export interface LaneStatement {
 interface Held {
   readonly session: LaneSession;
   readonly place: number;
+  /** Its ticks, those too that are not money yet. */
+  readonly length: number;
   /** It was used since the last look for one to let go. */
   used: boolean;
   /** Another owner has taken it: nothing of it is written or answered here any more. */
   lost: boolean;
+  /** It is let go as soon as its calls under way have ended; it takes no more of them. */
+  leaving: PromiseWithResolvers<void> | undefined;
 }
 
 /** The lanes of one host. */
@@ -82,6 +92,7 @@ export class Lanes {
   readonly #loading = new Map<string, Promise<void>>();
   /** Sessions whose lanes are being closed, and who waits for the last call of them. */
   readonly #closing = new Map<string, () => void>();
+  #recover: Recover = async () => 'unknown';
   #hand = 0;
 
   constructor(context: LanesContext) {
@@ -94,6 +105,11 @@ export class Lanes {
       isLost: (slot) => this.#at(slot).lost,
       ended: (slot) => this.#ended(slot),
     });
+  }
+
+  /** From now on this is asked about calls that an earlier owner had started. */
+  recoverWith(recover: Recover): void {
+    this.#recover = recover;
   }
 
   /** Where a lane is in memory; -1: `load` it. @param lane 16 bytes */
@@ -139,11 +155,10 @@ export class Lanes {
   admit(slot: number, call: LaneCall, tick: { index: number; secret: Uint8Array }): LaneAdmission {
     this.#context.check();
     const held = this.#at(slot);
-    const { terms } = held.session;
-    if (held.lost) throw new Fault('LANE_MOVED');
+    if (held.lost || held.leaving !== undefined) throw new Fault('LANE_MOVED');
     held.used = true;
     const table = this.#table;
-    this.#accept(slot, terms.payer, tick);
+    this.#accept(slot, held, tick);
     const judged = table.judge(slot, call);
     if (judged.kind === 'refused') {
       throw new Fault(judged.code, { n: call.n, units: call.units, credit: table.credit(slot) });
@@ -155,9 +170,16 @@ export class Lanes {
       slot,
       entry,
       units: call.units,
-      rerun: kind === 'rerun',
+      rerun: kind !== 'run',
+      once: kind === 'run' && call.once === true,
     });
-    this.#assertOpen(terms, run);
+    if (kind === 'read') {
+      const { store } = this.#context;
+      const lane = table.id(slot);
+      const answer = run.read(() => store.storedLaneAnswer(lane, call.n));
+      return { kind: 'repeat', answer };
+    }
+    this.#assertOpen(held.session, run);
     return { kind: 'run', run };
   }
 
@@ -169,7 +191,7 @@ export class Lanes {
   /** Where the lanes of a session stand; those in memory as they are now. Empty for a bundle. */
   async statement(session: string): Promise<readonly LaneStatement[]> {
     this.#context.check();
-    const rows = await this.#context.store.lanesOf(session);
+    const rows = await this.#context.rowsOf(session);
     return rows.map((row) => this.#statementOf(row));
   }
 
@@ -197,6 +219,42 @@ export class Lanes {
     }
   }
 
+  /**
+   * Lets a lane go; resolves once it is in memory no more. New calls are `LANE_MOVED`, those under
+   * way end first.
+   */
+  async letGo(lane: Uint8Array): Promise<void> {
+    await this.#loading.get(toHex(lane))?.catch(() => undefined);
+    const slot = this.#table.slotOf(lane);
+    if (slot < 0) return;
+    const held = this.#at(slot);
+    held.leaving ??= Promise.withResolvers();
+    if (this.isFree(slot)) this.#drop(slot);
+    await held.leaving.promise;
+  }
+
+  /**
+   * Loads the lanes of a session where a crash has cut calls: closing them then waits until it is
+   * known what has to be charged. Of those that are served elsewhere it knows nothing.
+   */
+  async loadCut(session: string): Promise<void> {
+    const rows = await this.#context.rowsOf(session);
+    const cut = rows.filter(({ closed, entries }) => !closed && hasStarted(entries));
+    const loads = cut.map(({ terms }) => this.load(fromHex(terms.lane, 'lane')).catch(asFault));
+    await Promise.all(loads);
+  }
+
+  /** How far the lanes of a session are that are in memory. */
+  standing(session: string): readonly LaneStanding[] {
+    const table = this.#table;
+    return [...(this.#sessions.get(session)?.slots ?? [])].map((slot) => ({
+      lane: table.id(slot),
+      index: table.index(slot),
+      tip: table.tip(slot),
+      done: table.done(slot),
+    }));
+  }
+
   /** Resolves when nothing waits for a commit any more. */
   idle(): Promise<void> {
     return this.#writer.idle();
@@ -208,33 +266,38 @@ export class Lanes {
   }
 
   async #load(lane: string): Promise<void> {
-    const { store, session: find } = this.#context;
-    const [row] = await store.takeLanes([lane]);
-    if (row === undefined) throw new Fault('LANE_UNKNOWN');
-    const { session: id } = row.terms;
-    if (row.closed || this.#closing.has(id)) throw new Fault('LANE_CLOSED');
-    const session = await find(id);
-    this.#context.check();
-    if (session === undefined) throw new Error('invariant: a lane has a session');
-    if (!session.state.paid) throw new Fault('SESSION_UNPAID');
+    const { take, check } = this.#context;
+    const taken = await take(lane);
+    check();
+    if (this.#closing.has(taken.terms.session)) throw new Fault('LANE_CLOSED');
     if (this.#table.count >= this.#context.hotLanes) this.#evict();
-    this.#bringIn(row, session.terms);
+    this.#bringIn(taken);
   }
 
-  #bringIn(row: LaneRow, terms: SessionTerms): void {
+  #bringIn({ row, terms, funding }: TakenLane): void {
     const known = this.#sessions.get(terms.session);
     const unitMsat = Number(row.terms.unitMsat);
-    const session = known ?? { terms, unitMsat, slots: new Set() };
+    const session = known ?? { terms, funding, unitMsat, slots: new Set() };
     this.#sessions.set(terms.session, session);
-    const slot = this.#table.add(row);
+    const { place, length } = row.terms;
+    const backed = Math.min(length, session.funding.backed(place));
+    const slot = this.#table.add({ ...row, terms: { ...row.terms, length: backed } });
     session.slots.add(slot);
-    this.#held[slot] = { session, place: row.terms.place, used: true, lost: false };
+    this.#held[slot] = { session, place, length, used: true, lost: false, leaving: undefined };
+    for (const entry of this.#table.cut(slot)) this.#endCut(slot, entry, session);
   }
 
-  #run(
-    { terms, unitMsat }: LaneSession,
-    call: { slot: number; entry: number; units: number; rerun: boolean },
-  ): LaneRun {
+  /** Ends a call that an earlier owner had started. */
+  #endCut(slot: number, entry: number, session: LaneSession): void {
+    const { n, units } = this.#table.entries;
+    const call = { service: session.terms.service, session: this.#table.id(slot) };
+    const parts = { slot, entry, units: units[entry] ?? 0, rerun: false, once: true };
+    const run = this.#run(session, parts);
+    const cut = { run, call: { ...call, n: BigInt(n[entry] ?? 0) }, recover: this.#recover };
+    void recoverRun(this.#context, cut);
+  }
+
+  #run({ terms, unitMsat }: LaneSession, call: Omit<LaneRunParts, 'unitMsat' | 'unpaid'>): LaneRun {
     const { budget, monotonicMs } = this.#context;
     const startMs = monotonicMs();
     const unpaid = (): void => {
@@ -245,27 +308,37 @@ export class Lanes {
   }
 
   /** Hashes for ticks that prove to be none are work that nobody pays for. */
-  #accept(slot: number, payer: string, tick: { index: number; secret: Uint8Array }): void {
+  #accept(slot: number, held: Held, tick: { index: number; secret: Uint8Array }): void {
     const { budget, monotonicMs } = this.#context;
+    const { payer } = held.session.terms;
     const index = this.#table.index(slot);
     // The next tick is the usual case, and costs one hash.
     const far = tick.index > index + 1;
     const startMs = far ? monotonicMs() : 0;
     if (far) budget.check(payer, startMs);
-    const refusal = this.#table.accept(slot, tick.index, tick.secret);
+    let refusal = this.#table.accept(slot, tick.index, tick.secret);
+    // More of the lane may be money by now.
+    if (refusal === 'TICK_INDEX' && this.#lengthen(slot, held)) {
+      refusal = this.#table.accept(slot, tick.index, tick.secret);
+    }
     if (refusal === undefined) return;
     const nowMs = monotonicMs();
     if (refusal === 'TICK_INVALID') budget.spend(payer, far ? nowMs - startMs : 0, nowMs);
     throw new Fault(refusal, { index });
   }
 
+  #lengthen(slot: number, { session, place, length }: Held): boolean {
+    return this.#table.lengthen(slot, Math.min(length, session.funding.backed(place)));
+  }
+
   /** Only what is new is refused: what was charged before is answered. */
-  #assertOpen(terms: SessionTerms, run: LaneRun): void {
+  #assertOpen({ terms, funding }: LaneSession, run: LaneRun): void {
     const { now, budget, monotonicMs } = this.#context;
     try {
       if (this.#closing.has(terms.session)) throw new Fault('LANE_CLOSED');
       if (run.rerun) return;
-      if (now() >= terms.expiresAtMs) throw new Fault('SESSION_EXPIRED');
+      const refusal = funding.refusal(now());
+      if (refusal !== undefined) throw new Fault(refusal);
       budget.check(terms.payer, monotonicMs());
     } catch (error) {
       run.undo(asFault(error));
@@ -295,17 +368,18 @@ export class Lanes {
 
   /** A call of the lane has ended. */
   #ended(slot: number): void {
-    const { session, lost } = this.#at(slot);
-    if (lost && this.#isFree(slot)) this.#drop(slot);
+    const { session, lost, leaving } = this.#at(slot);
+    if ((lost || leaving !== undefined) && this.isFree(slot)) this.#drop(slot);
     if (this.#closing.size > 0) this.#checkClosed(session.terms.session);
   }
 
   #checkClosed(session: string): void {
     const slots = [...(this.#sessions.get(session)?.slots ?? [])];
-    if (slots.every((slot) => this.#isFree(slot))) this.#closing.get(session)?.();
+    if (slots.every((slot) => this.isFree(slot))) this.#closing.get(session)?.();
   }
 
-  #isFree(slot: number): boolean {
+  /** No call of a lane in memory is under way. */
+  isFree(slot: number): boolean {
     return this.#table.running(slot) === 0;
   }
 
@@ -315,7 +389,7 @@ export class Lanes {
     for (let looks = 2 * this.#held.length; looks > 0 && wanted > 0; looks--) {
       this.#hand = (this.#hand + 1) % this.#held.length;
       const held = this.#held[this.#hand];
-      if (held === undefined || !this.#isFree(this.#hand)) continue;
+      if (held === undefined || !this.isFree(this.#hand)) continue;
       if (held.used) held.used = false;
       else {
         this.#drop(this.#hand);
@@ -325,7 +399,10 @@ export class Lanes {
   }
 
   #drop(slot: number): void {
-    const { terms, slots } = this.#at(slot).session;
+    const { session, leaving } = this.#at(slot);
+    const { terms, slots } = session;
+    leaving?.resolve();
+    this.#context.left?.({ lane: this.#table.id(slot), epoch: this.#table.epoch(slot) });
     this.#table.remove(slot);
     this.#held[slot] = undefined;
     slots.delete(slot);

@@ -69,6 +69,15 @@ export const BOOKS_LIMITS: BooksLimits = {
   budgetWorkMs: 600_000,
 };
 
+/**
+ * Lanes that one worker may have, for each that it keeps in memory; about 400 bytes each in the
+ * primary. It lets go of those that it does not keep, so that two are more than it ever has; beyond
+ * it a call over another lane is `CALL_BUSY`.
+ */
+export const GRANTS_PER_HOT_LANE = 2;
+/** Lanes that a worker lets go of in one message: about 100 kB. */
+export const MAX_RELEASED = 1_000;
+
 /** The time in which a full budget of released work drains. */
 export const BUDGET_WINDOW_MS = 600_000;
 /**
@@ -108,6 +117,12 @@ export const MAX_COMMIT_JOBS = 1000;
  * or two, for a repeat; each waiting one holds a place of the host.
  */
 export const MAX_JOINERS = 8;
+
+/**
+ * How long a service may take to find out what became of a call over a lane that was cut; then it
+ * is unknown. Closing the lane waits for it.
+ */
+export const RECOVER_MS = 10_000;
 
 /** Calls that make a commit worth its price: it is not put off for more. */
 export const ENOUGH_CHARGES = 256;

@@ -4,13 +4,10 @@
  */
 import { fromHex, u64Value } from '../base/bytes/index.ts';
 import { Fault } from '../base/fault/index.ts';
-import { ZERO_MSAT } from '../base/money/index.ts';
 import type { Log } from '../base/log/index.ts';
 import { unixMs, type Clock, type UnixMs } from '../base/time/index.ts';
 import {
-  creditOf,
   recoverCalls,
-  sessionAccount,
   withReserved,
   type CallRequest,
   type Effect,
@@ -19,7 +16,6 @@ import {
   type SessionTerms,
   type Sheet,
   type TopUp,
-  type Transfer,
 } from '../pay/ledger/index.ts';
 import type { LaneTerms } from '../pay/tick/index.ts';
 import type { GroupRefusal, GroupResult, HostStore, RefundTotals } from '../port/store/index.ts';
@@ -31,26 +27,29 @@ import type {
   HeldSession,
   Payment,
   Received,
-  Recover,
   RefundRequest,
   Room,
   Session,
 } from './books.ts';
 import { WorkBudget } from './budget.ts';
-import { findRoom } from './caps.ts';
+import { findRoom, type CapContext } from './caps.ts';
+import { expireCredit, type ExpiryContext } from './expiry.ts';
 import { Held, seen, toSession, type Seen } from './held-session.ts';
-import { HotSessions, rowNow, unstoredMsat, type HotSession } from './hot-session.ts';
+import { HotSessions, unstoredMsat, type HotSession } from './hot-session.ts';
 import { Incoming } from './incoming.ts';
 import {
   BOOKS_LIMITS,
-  MAX_EXPIRED,
+  GRANTS_PER_HOT_LANE,
   ORDER_KEEP_MS,
   REPLY_KEEP_MS,
   type BooksLimits,
 } from './limits.ts';
+import { LaneOwners } from './lane-owners.ts';
 import { withLanes } from './lane-state.ts';
 import { Lanes } from './lanes.ts';
 import { Refunds, type RefundContext } from './refunds.ts';
+import type { Recover } from './recovered.ts';
+import { steadyTime } from './steady-time.ts';
 import { UnpaidSessions, type Order } from './unpaid.ts';
 import { Writer } from './writer.ts';
 
@@ -112,7 +111,7 @@ function owedOf({ creditMsat, reservedMsat, refundingMsat }: Sheet): bigint {
 
 class HostBooks implements Books {
   readonly #store: HostStore;
-  readonly #clock: Clock;
+  readonly #now: () => UnixMs;
   readonly #writer: Writer;
   readonly #hot: HotSessions;
   readonly #loading = new Map<string, Promise<boolean>>();
@@ -120,11 +119,11 @@ class HostBooks implements Books {
   readonly #admit: AdmitContext;
   readonly limits: BooksLimits;
   readonly #refunds: Refunds;
+  readonly owners: LaneOwners;
   readonly lanes: Lanes;
   readonly #incoming: Incoming;
   /** What sessions held when the books were opened; the writer counts from there. */
   readonly #openedOwedMsat: bigint;
-  #latestMs = unixMs(0);
   /** Orders whose invoice ran out before have no reply any more. */
   #lapsedMs = unixMs(0);
   #closed = false;
@@ -138,7 +137,7 @@ class HostBooks implements Books {
     this.limits = limits;
     this.#openedOwedMsat = owedMsat;
     this.#store = store;
-    this.#clock = clock;
+    this.#now = steadyTime(clock);
     this.#unpaid = unpaid;
     this.#hot = new HotSessions(hotSessions);
     this.#writer = new Writer(store, (fault) => {
@@ -156,22 +155,31 @@ class HostBooks implements Books {
       writer,
       limits,
       with: (session, use) => this.#with(session, use, unknownSession),
-      now: () => this.#now(),
+      now: this.#now,
     };
     this.#refunds = new Refunds(context, refunds);
-    this.lanes = new Lanes({
+    const laneContext = {
       store,
+      check: () => this.#check(),
+      fail: (fault: Fault) => writer.fail(fault),
+      now: this.#now,
+    };
+    const owners = new LaneOwners({
+      ...laneContext,
+      session: (session) => this.#with(session, toSession, () => undefined),
+      mostLanes: GRANTS_PER_HOT_LANE * limits.hotLanes,
+    });
+    this.owners = owners;
+    this.lanes = new Lanes({
+      ...laneContext,
+      ...limits,
       budget,
       monotonicMs,
-      answerBytes,
-      durability: limits.durability,
-      hotLanes: limits.hotLanes,
-      check: () => this.#check(),
       broken: () => writer.broken,
-      fail: (fault) => writer.fail(fault),
-      now: () => this.#now(),
-      session: (session) => this.#with(session, toSession, () => undefined),
-      closeLanes: (session) => this.#closeLanes(session),
+      take: (lane) => owners.takeHere(lane),
+      timer: (ms, fire) => clock.timer(ms, fire),
+      rowsOf: (session) => (owners.any ? owners.rowsOf(session) : store.lanesOf(session)),
+      closeLanes: (session) => owners.close(session, () => this.#closeLanes(session)),
     });
     this.#incoming = new Incoming(
       {
@@ -188,6 +196,7 @@ class HostBooks implements Books {
 
   recoverWith(recover: Recover): void {
     this.#admit.recover = recover;
+    this.lanes.recoverWith(recover);
   }
 
   async open(terms: SessionTerms, lanes: readonly LaneTerms[] = []): Promise<Session> {
@@ -336,34 +345,39 @@ class HostBooks implements Books {
     return this.#store.refundTotals(session);
   }
 
-  room(order: Order): Promise<Room> {
+  async room(order: Order): Promise<Room> {
     this.#check();
-    return findRoom(order, {
+    const context: CapContext = {
       unpaid: this.#unpaid,
       limits: this.limits,
       prepaidMsat: (payer) => this.#store.prepaidMsat(payer),
-      owedMsat: () => this.#openedOwedMsat + this.#writer.owedMsat - this.lanes.spentMsat,
-      now: () => this.#now(),
+      owedMsat: () => this.#openedOwedMsat + this.#writer.owedMsat - this.#spentMsat,
+      now: this.#now,
+    };
+    if (!this.owners.any) return findRoom(order, context);
+    return findRoom(order, context).catch(async () => {
+      // What workers have charged since they last said is owed no more.
+      await this.owners.flush();
+      return findRoom(order, context);
     });
   }
 
-  async expireCredit(beforeMs: UnixMs): Promise<number> {
+  expireCredit(beforeMs: UnixMs): Promise<number> {
     this.#check();
-    const sessions = await this.#store.expiredSessions(beforeMs, MAX_EXPIRED);
-    const expired = sessions.map(async (session) => {
-      const { lanes } = await this.#with(session, ({ row }) => row.terms, unknownSession);
-      if (lanes !== undefined) await this.#endLanes(session);
-      return this.#with(
-        session,
-        (hot) => this.#expire(hot, beforeMs),
-        () => false,
-      );
-    });
-    return (await Promise.all(expired)).filter(Boolean).length;
+    const context: ExpiryContext = {
+      store: this.#store,
+      writer: this.#writer,
+      refunds: this.#refunds,
+      with: (session, use) => this.#with(session, use, unknownSession),
+      endLanes: (session) => this.#endLanes(session),
+      now: this.#now,
+    };
+    return expireCredit(context, beforeMs);
   }
 
   async sheet(): Promise<Sheet> {
     this.#check();
+    if (this.owners.any) await this.owners.flush();
     return this.#writer.between(async () => {
       const stored = await this.#store.sheet();
       let moreMsat = 0n;
@@ -376,6 +390,7 @@ class HostBooks implements Books {
     if (this.#closed) return;
     this.#closed = true;
     await this.lanes.idle();
+    await this.owners.idle();
     await this.#writer.idle();
     this.#rejectPending(new Fault('HOST_STOPPING'));
     await this.#store.close();
@@ -392,7 +407,13 @@ class HostBooks implements Books {
     }
   }
 
+  /** What lanes have spent since the books were opened. */
+  get #spentMsat(): bigint {
+    return this.lanes.spentMsat + this.owners.foldedMsat;
+  }
+
   async #endLanes(session: string): Promise<void> {
+    await this.lanes.loadCut(session);
     const lanes = await this.lanes.statement(session);
     if (lanes.some(({ closed }) => !closed)) await this.lanes.close(session);
   }
@@ -403,25 +424,6 @@ class HostBooks implements Books {
       this.#writer.group({ closeLanes: { session, atMs } }, hot);
     const { code } = await this.#with(session, close, unknownSession);
     if (code !== 'ok') throw new Fault('HOST_BROKEN', { reason: code });
-  }
-
-  async #expire(hot: HotSession, beforeMs: UnixMs): Promise<boolean> {
-    const { session } = hot.row.terms;
-    const { expiresAtMs } = hot.row.bought ?? hot.row.terms;
-    const amountMsat = creditOf(rowNow(hot), hot.calls);
-    const busy = hot.pins > 0 || this.#refunds.isOpen(session);
-    if (busy || amountMsat === ZERO_MSAT || expiresAtMs >= beforeMs) return false;
-    const transfer: Transfer = {
-      id: `expire:${session}:${hot.row.version}`,
-      kind: 'posted',
-      debit: sessionAccount(session),
-      credit: 'expired',
-      amountMsat,
-      reason: 'expire',
-      atMs: this.#now(),
-    };
-    const { code } = await this.#writer.group({ transfers: [transfer] }, hot, amountMsat);
-    return code === 'ok';
   }
 
   /**
@@ -452,13 +454,6 @@ class HostBooks implements Books {
       .finally(() => this.#loading.delete(session));
     this.#loading.set(session, reading);
     return reading;
-  }
-
-  /** The time; when the clock goes back, it stands still here: what has expired stays expired. */
-  #now(): UnixMs {
-    const now = this.#clock.now();
-    if (now > this.#latestMs) this.#latestMs = now;
-    return this.#latestMs;
   }
 
   #check(): void {
