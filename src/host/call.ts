@@ -13,6 +13,10 @@ export interface Call {
   readonly input: Json;
   /** It came in a box, and goes back in one. */
   readonly encrypted?: true;
+  /** The worker of this host that has passed it on. */
+  readonly via?: number | undefined;
+  /** Set when another worker has answered it, which counts it. */
+  elsewhere?: true;
 }
 
 /** What goes back into the envelope. */

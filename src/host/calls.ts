@@ -3,7 +3,7 @@
  * @module
  */
 import { fromHex, sameSecret, toHex } from '../base/bytes/index.ts';
-import { Fault, asFault } from '../base/fault/index.ts';
+import { Fault } from '../base/fault/index.ts';
 import type { Json } from '../base/json/index.ts';
 import type { Log } from '../base/log/index.ts';
 import { ZERO_MSAT, type Msat } from '../base/money/index.ts';
@@ -14,10 +14,11 @@ import { sells, type SessionState } from '../pay/ledger/index.ts';
 import type { HostKeys } from '../port/keys/index.ts';
 import { isTick, parseCall, type CallBalance, type CallCredential } from '../wire/toll/index.ts';
 import type { Call, CallAnswer } from './call.ts';
+import { CallGate } from './gate.ts';
 import { boundFingerprint } from './identities.ts';
-import { LaneCounter } from './lane-counter.ts';
+import { LaneCounter, paidLoader } from './lane-counter.ts';
 import type { HostLimits } from './limits.ts';
-import { outcomeOf, type CallMeter, type Outcome } from './meter.ts';
+import type { CallMeter } from './meter.ts';
 import type { PaymentWatch } from './payments.ts';
 import { Runs, type Ran } from './runs.ts';
 import type { Service } from './service.ts';
@@ -42,14 +43,16 @@ export class Counter {
   readonly #lanes: LaneCounter;
   /** By the terms of a session: they live as long as it stays in memory. */
   readonly #codes = new WeakMap<Session['terms'], CallCodes>();
-  #running = 0;
-  readonly #idle: (() => void)[] = [];
-  #closed = false;
+  readonly #gate: CallGate;
 
   constructor(parts: CounterParts) {
     this.#parts = parts;
+    const { keys, books, payments } = parts;
     this.#runs = new Runs(parts);
-    this.#lanes = new LaneCounter(parts, this.#runs);
+    const load = paidLoader(books.lanes, payments);
+    this.#lanes = new LaneCounter({ keys, lanes: books.lanes, load }, this.#runs);
+    const serve = (call: Call): Promise<CallAnswer> => this.#serve(call);
+    this.#gate = new CallGate({ ...parts, runs: this.#runs, serve });
   }
 
   /**
@@ -57,58 +60,24 @@ export class Counter {
    * @throws Fault the refusal, or what became of the call
    */
   serve(call: Call): Promise<CallAnswer> {
-    const { meter } = this.#parts;
-    return meter === undefined ? this.#take(call) : this.#metered(call, meter);
-  }
-
-  async #metered(call: Call, meter: CallMeter): Promise<CallAnswer> {
-    const { clock } = this.#parts;
-    const startMs = clock.monotonicMs();
-    const count = (outcome: Outcome): void =>
-      meter.count(call.service, outcome, clock.monotonicMs() - startMs);
-    try {
-      const answer = await this.#take(call);
-      count(answer.balance.chargedMsat > 0n ? 'charged' : 'uncharged');
-      return answer;
-    } catch (error) {
-      count(outcomeOf(asFault(error).code));
-      throw error;
-    }
+    return this.#gate.serve(call);
   }
 
   /** Calls under way, and handlers that go on after their call was cut. */
   get running(): number {
-    return this.#running + this.#runs.overdue;
+    return this.#gate.running;
   }
 
   /** It takes no more calls. */
   get stopping(): boolean {
-    return this.#closed;
-  }
-
-  async #take(call: Call): Promise<CallAnswer> {
-    if (this.#closed) throw new Fault('HOST_STOPPING');
-    if (this.running >= this.#parts.limits.runningCalls) throw new Fault('CALL_BUSY');
-    this.#running++;
-    try {
-      return await this.#serve(call);
-    } finally {
-      if (--this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
-    }
+    return this.#gate.stopping;
   }
 
   /**
    * Takes no more calls; those under way may go on for `graceMs`, then they are cut and released.
    */
-  async stop(graceMs: number): Promise<void> {
-    this.#closed = true;
-    if (this.#running === 0) return;
-    const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
-    const cancel = this.#parts.clock.timer(graceMs, () => {
-      this.#runs.cut(new Fault('HOST_STOPPING'));
-    });
-    await idle;
-    cancel();
+  stop(graceMs: number): Promise<void> {
+    return this.#gate.stop(graceMs);
   }
 
   #serve(call: Call): Promise<CallAnswer> {

@@ -5,7 +5,7 @@
  */
 import { FAULTS, isHostCode, type FaultCode } from '../base/fault/index.ts';
 import type { Json, JsonObject } from '../base/json/index.ts';
-import type { ServiceDescription } from '../wire/toll/index.ts';
+import { ticksText, type ServiceDescription } from '../wire/toll/index.ts';
 import { moveSchema } from './json-schema.ts';
 
 /** The faults that a host may report of these areas (the word before the underscore). */
@@ -27,6 +27,11 @@ export function schemasOf(services: readonly ServiceDescription[]): JsonObject {
       }),
   );
   return Object.fromEntries(rows);
+}
+
+/** What it is, and what it costs with ticks, in words. */
+export function serviceWords({ description, ticks }: ServiceDescription): string {
+  return ticks === undefined ? description : `${description}\n\nBy ticks: ${ticksText(ticks)}.`;
 }
 
 /** What a service costs and what it may be relied on for. */

@@ -2,8 +2,7 @@
  * The selling role: one object that takes requests and gives answers, whatever door they use.
  * @module
  */
-import { Fault, asFault, isHostCode } from '../base/fault/index.ts';
-import { concat, utf8 } from '../base/bytes/index.ts';
+import { Fault } from '../base/fault/index.ts';
 import type { Json } from '../base/json/index.ts';
 import type { Log } from '../base/log/index.ts';
 import type { Random } from '../base/random/index.ts';
@@ -18,18 +17,18 @@ import {
   printBalanceHeader,
   type Description,
 } from '../wire/toll/index.ts';
-import {
-  printError,
-  printResult,
-  parseRequest,
-  salvageId,
-  spliceResult,
-  type RpcRequest,
-} from '../wire/rpc/index.ts';
+import { printResult, spliceResult, type RpcRequest } from '../wire/rpc/index.ts';
 import { Counter } from './calls.ts';
 import { describeHost } from './describe.ts';
 import { answerQuestion } from './desk.ts';
 import { Documents, type PageMaker } from './documents.ts';
+import {
+  answerEnvelope,
+  credentialOf,
+  encodeJson,
+  reported,
+  type EnvelopeParts,
+} from './envelope.ts';
 import { HOST_LIMITS, type HostLimits } from './limits.ts';
 import {
   jsonBody,
@@ -68,6 +67,8 @@ export interface HostParts {
   readonly limits?: Partial<HostLimits>;
   /** Told of each call. */
   readonly meter?: CallMeter;
+  /** Ends other processes that write into these books, before the books are closed. */
+  readonly endOthers?: () => Promise<void>;
 }
 
 /** What a host is doing. */
@@ -90,6 +91,8 @@ export interface Host {
   /** Answers a request. Never rejects: every failure is an answer. */
   handle(request: HostRequest): Promise<HostResponse>;
   state(): HostState;
+  /** Books what the wallet has received by now: a payer may be faster than the wallet's wake-up. */
+  bookPayments(): Promise<void>;
   /**
    * Finishes or releases what runs, then closes the books. The wallet stays open: it is the
    * caller's.
@@ -121,6 +124,11 @@ export async function openHost(parts: HostParts): Promise<Host> {
   const rooms: Rooms = {
     ...parts,
     limits,
+    envelope: {
+      limits,
+      log: parts.log,
+      dispatch: (request, from) => dispatch(rooms, request, from),
+    },
     payments,
     desk,
     topUps: new TopUpDesk({ ...parts, payments, services, places }),
@@ -142,11 +150,13 @@ export async function openHost(parts: HostParts): Promise<Host> {
     description: rooms.description,
     handle: (request) => handle(rooms, request),
     state: () => stateOf(rooms),
+    bookPayments: () => payments.refresh(),
     close: async () => {
       stopSweeping();
       await rooms.counter.stop(limits.stopGraceMs);
       await rooms.refunds.stop(limits.stopGraceMs);
       await payments.stop();
+      await parts.endOthers?.();
       await parts.books.close();
     },
   };
@@ -154,6 +164,7 @@ export async function openHost(parts: HostParts): Promise<Host> {
 
 interface Rooms extends HostParts {
   readonly limits: HostLimits;
+  readonly envelope: EnvelopeParts;
   readonly refunds: RefundDesk;
   readonly payments: PaymentWatch;
   readonly desk: SetupDesk;
@@ -205,7 +216,10 @@ function readiness(state: HostState): HostResponse {
 async function handle(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
   try {
     const { bodyBytes: max } = rooms.limits;
-    if (request.body.length > max) throw new Fault('REQUEST_TOO_LARGE', { max });
+    // What was passed on was small enough where it came in.
+    if (request.via === undefined && request.body.length > max) {
+      throw new Fault('REQUEST_TOO_LARGE', { max });
+    }
     return await route(rooms, request);
   } catch (error) {
     return problemResponse(reported(rooms.log, error));
@@ -214,7 +228,7 @@ async function handle(rooms: Rooms, request: HostRequest): Promise<HostResponse>
 
 function route(rooms: Rooms, request: HostRequest): HostResponse | Promise<HostResponse> {
   const { path } = request;
-  if (path === '/rpc') return rpc(rooms, only('POST', request));
+  if (path === '/rpc') return answerEnvelope(rooms.envelope, only('POST', request));
   if (path.startsWith('/call/')) return call(rooms, only('POST', request));
   if (path === '/health') {
     only('GET', request);
@@ -247,70 +261,12 @@ async function call(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
   return jsonResponse(200, answer.body, { [BALANCE_HEADER]: printBalanceHeader(answer.balance) });
 }
 
-/** `POST /rpc`: one JSON-RPC request or a batch of them. */
-async function rpc(rooms: Rooms, request: HostRequest): Promise<HostResponse> {
-  let body: Json;
-  try {
-    body = jsonBody(request);
-  } catch (error) {
-    const fault = reported(rooms.log, error);
-    return jsonResponse(fault.row.status, printError(null, fault));
-  }
-  if (!Array.isArray(body)) {
-    const answer = await rpcOne(rooms, body, request.address);
-    return answer === undefined ? NO_CONTENT : jsonResponse(200, answer);
-  }
-  const { batchRequests: max } = rooms.limits;
-  if (body.length === 0 || body.length > max) {
-    const code = body.length === 0 ? 'REQUEST_MALFORMED' : 'REQUEST_TOO_LARGE';
-    const fault = new Fault(code, { max });
-    return jsonResponse(fault.row.status, printError(null, fault));
-  }
-  const list = body as readonly Json[];
-  const answers = await Promise.all(list.map((item) => rpcOne(rooms, item, request.address)));
-  const batch = joinBatch(list, answers, rooms.limits.batchAnswerBytes);
-  return batch === undefined ? NO_CONTENT : jsonResponse(200, batch);
-}
-
-const NO_CONTENT = jsonResponse(204, new Uint8Array(0));
-
-/** The answers as one array, as many as fit; undefined when all were notifications. */
-function joinBatch(
-  requests: readonly Json[],
-  answers: readonly (Uint8Array | undefined)[],
-  maxBytes: number,
-): Uint8Array | undefined {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for (const [i, answer] of answers.entries()) {
-    if (answer === undefined) continue;
-    size += answer.length;
-    const large = (): Uint8Array =>
-      encodeJson(printError(salvageId(requests[i] ?? null), new Fault('CALL_ANSWER_LARGE')));
-    parts.push(utf8(parts.length === 0 ? '[' : ','));
-    parts.push(size <= maxBytes ? answer : large());
-  }
-  return parts.length === 0 ? undefined : concat(...parts, utf8(']'));
-}
-
-/** The answer to one request, as JSON text; nothing for a notification. */
-async function rpcOne(rooms: Rooms, value: Json, address: string): Promise<Uint8Array | undefined> {
-  let request: RpcRequest;
-  try {
-    request = parseRequest(value);
-  } catch (error) {
-    return encodeJson(printError(salvageId(value), reported(rooms.log, error)));
-  }
-  try {
-    const answer = await dispatch(rooms, request, address);
-    return request.id === undefined ? undefined : answer;
-  } catch (error) {
-    const fault = reported(rooms.log, error);
-    return request.id === undefined ? undefined : encodeJson(printError(request.id, fault));
-  }
-}
-
-async function dispatch(rooms: Rooms, request: RpcRequest, address: string): Promise<Uint8Array> {
+/** One request of an envelope. */
+async function dispatch(
+  rooms: Rooms,
+  request: RpcRequest,
+  { address }: HostRequest,
+): Promise<Uint8Array> {
   const id = request.id ?? null;
   if (!request.method.startsWith('toll.')) {
     const { method: service, params: input } = request;
@@ -338,23 +294,4 @@ async function control(rooms: Rooms, request: RpcRequest, address: string): Prom
     default:
       throw new Fault('REQUEST_UNKNOWN');
   }
-}
-
-function encodeJson(value: Json): Uint8Array {
-  return utf8(JSON.stringify(value));
-}
-
-function credentialOf(request: RpcRequest): string {
-  if (request.toll === undefined) throw new Fault('CODE_MISSING');
-  return request.toll;
-}
-
-/**
- * The fault to show. What is not a fault is a defect: it is logged, and the payer learns no more.
- */
-function reported(log: Log, error: unknown): Fault {
-  const known = asFault(error);
-  const fault = isHostCode(known.code) ? known : new Fault('HOST_BROKEN', {}, known);
-  if (fault.code === 'HOST_BROKEN') log.error('internal error', {}, error);
-  return fault;
 }

@@ -29,13 +29,19 @@ export function assertOpens(identity: HostIdentity | FormerKeys, nowMs: UnixMs):
   }
 }
 
+/** The fingerprints of a host: without the keys themselves. */
+export interface KeyNames {
+  readonly fingerprint: string;
+  readonly former: readonly { readonly fingerprint: string }[];
+}
+
 /**
  * The fingerprint that a code is bound to: the current one or, for ever, a former one.
  * @param make the code under a fingerprint
  * @throws Fault `CODE_INVALID`
  */
 export function boundFingerprint(
-  keys: HostKeys,
+  keys: KeyNames,
   code: Uint8Array,
   make: (fingerprint: string) => Uint8Array,
 ): string {

@@ -8,22 +8,45 @@
 import { sameSecretText, toHex, utf8, writeHex } from '../base/bytes/index.ts';
 import { Fault, asFault } from '../base/fault/index.ts';
 import { msat } from '../base/money/index.ts';
-import type { Books, LaneRun, LaneSession } from '../books/index.ts';
+import type { LaneRun, LaneSession, Lanes } from '../books/index.ts';
 import { requestHashHex } from '../pay/bundle/index.ts';
 import { LaneCodes, laneId, laneKey } from '../pay/tick/index.ts';
-import type { HostKeys } from '../port/keys/index.ts';
 import { parseTick, type CallBalance, type TickCredential } from '../wire/toll/index.ts';
 import type { Call, CallAnswer } from './call.ts';
-import { boundFingerprint } from './identities.ts';
+import { boundFingerprint, type KeyNames } from './identities.ts';
 import type { PaymentWatch } from './payments.ts';
 import type { Runs } from './runs.ts';
 import type { Service } from './service.ts';
 
 /** What calls over lanes are served with. */
 export interface LaneCounterParts {
-  readonly keys: HostKeys;
-  readonly books: Books;
-  readonly payments: PaymentWatch;
+  /** No more of the keys: a worker does not have them. */
+  readonly keys: KeyNames;
+  readonly lanes: Pick<Lanes, 'slotOf' | 'lane' | 'balance' | 'admit'>;
+  /** Brings a lane into memory, or gives the answer of whoever has it. */
+  readonly load: (lane: Uint8Array, call: Call) => Promise<CallAnswer | undefined>;
+  /**
+   * Told of each call whose code is right, before it is admitted; gives a promise when the lane was
+   * let go instead.
+   */
+  readonly seen?: (slot: number, lane: Uint8Array, call: Call) => Promise<void> | undefined;
+}
+
+/** Loads lanes; the payer may be faster than the wallet's wake-up. */
+export function paidLoader(
+  lanes: Pick<Lanes, 'load'>,
+  payments: Pick<PaymentWatch, 'refresh'>,
+): LaneCounterParts['load'] {
+  return async (lane) => {
+    try {
+      await lanes.load(lane);
+    } catch (error) {
+      if (asFault(error).code !== 'SESSION_UNPAID') throw error;
+      await payments.refresh().catch(() => undefined);
+      await lanes.load(lane);
+    }
+    return undefined;
+  };
 }
 
 /** Where calls over lanes are served. */
@@ -48,47 +71,45 @@ export class LaneCounter {
     if (service === undefined)
       throw new Fault('SERVICE_UNKNOWN', { service: call.service.slice(0, 64) });
     const credential = parseTick(call.credential);
-    const { lanes } = this.#parts.books;
-    const hash = requestHashHex(call.service, call.input);
+    const { lanes, load, seen } = this.#parts;
     let slot = lanes.slotOf(credential.lane);
     // Others that are loaded meanwhile may take its place again.
-    for (; slot < 0; slot = lanes.slotOf(credential.lane)) await this.#load(credential.lane);
+    for (; slot < 0; slot = lanes.slotOf(credential.lane)) {
+      const answer = await load(credential.lane, call);
+      if (answer !== undefined) return answer;
+    }
+    const hash = requestHashHex(call.service, call.input);
     const { session } = lanes.lane(slot);
     this.#authenticate(lanes.lane(slot), credential, hash);
+    const leaving = seen?.(slot, credential.lane, call);
+    if (leaving !== undefined) await movedAfter(leaving);
     if (session.terms.service !== service.name) {
       throw new Fault('CODE_INVALID', { sold: session.terms.service });
     }
     const { n, done } = credential;
     if (service.ticks === undefined) throw new Fault('TICK_UNSOLD', { service: service.name });
-    const cost = service.ticks.unitsOf(call.input);
-    const units = cost instanceof Promise ? await cost : cost;
+    const units = service.ticks.unitsOf(call.input);
+    const most = units instanceof Promise ? await units : units;
     if (lanes.slotOf(credential.lane) !== slot) throw new Fault('LANE_MOVED');
     writeHex(this.#digestBytes, 0, hash.slice(0, 32));
-    const admission = lanes.admit(slot, { n, done, digest: this.#digest, units }, credential);
+    const once = service.effect === 'once';
+    const asked = { n, done, digest: this.#digest, units: most, once };
+    const admission = lanes.admit(slot, asked, credential);
     if (admission.kind === 'repeat') {
       const balance = this.#balance(slot, session, 0);
       return { body: await admission.answer, balance };
     }
     const { run } = admission;
+    if (run.once) await run.started();
+    const byAnswer = service.ticks.byAnswer?.(call.input);
     const ran = this.#runs.run(service, call.input, new LaneCallName(credential));
     const ended = ran instanceof Promise ? await ran : ran;
-    if (!(ended instanceof Uint8Array)) throw released(run, ended.fault);
-    const charged = run.charge(ended);
+    if (!(ended instanceof Uint8Array)) throw await released(run, ended.fault);
+    const cost = byAnswer?.(ended.length) ?? most;
+    const charged = run.charge(ended, cost);
     // As of now: when it is durable, the slot may be another lane's.
-    const balance = this.#balance(slot, session, run.rerun ? 0 : units);
+    const balance = this.#balance(slot, session, run.rerun ? 0 : cost);
     return { body: await charged, balance };
-  }
-
-  /** The payer may be faster than the wallet's wake-up. */
-  async #load(lane: Uint8Array): Promise<void> {
-    const { books, payments } = this.#parts;
-    try {
-      await books.lanes.load(lane);
-    } catch (error) {
-      if (asFault(error).code !== 'SESSION_UNPAID') throw error;
-      await payments.refresh().catch(() => undefined);
-      await books.lanes.load(lane);
-    }
   }
 
   /** @throws Fault `CODE_INVALID` unless the code is made with the lane's key */
@@ -111,7 +132,7 @@ export class LaneCounter {
   }
 
   #balance(slot: number, { unitMsat }: LaneSession, units: number): CallBalance {
-    const { credit, left } = this.#parts.books.lanes.balance(slot);
+    const { credit, left } = this.#parts.lanes.balance(slot);
     return {
       chargedMsat: msat(units * unitMsat),
       creditMsat: msat(credit * unitMsat),
@@ -139,10 +160,16 @@ class LaneCallName {
   }
 }
 
+/** The next one who asks for the lane finds it where it is now. */
+async function movedAfter(leaving: Promise<void>): Promise<never> {
+  await leaving;
+  throw new Fault('LANE_MOVED');
+}
+
 /** Ends a run that made no answer; gives what the payer is told. */
-function released(run: LaneRun, reason: Fault): Fault {
+async function released(run: LaneRun, reason: Fault): Promise<Fault> {
   // It was charged when it was first answered: the payer must not believe that it was not.
   const fault = run.rerun ? new Fault('CALL_RERUN_FAILED', {}, reason) : reason;
-  run.release(fault);
+  await run.release(fault);
   return fault;
 }

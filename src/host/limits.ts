@@ -117,3 +117,29 @@ export const WALLET_ASK_MS = 1_000;
  * more is `SETUP_BUSY`, unless it is the only one.
  */
 export const LIABILITY_SHARES = 16n;
+/**
+ * Lanes of other workers that a worker remembers, about 10 MB; beyond it the oldest is forgotten,
+ * and the primary is asked for it again.
+ */
+export const ELSEWHERE_LANES = 100_000;
+/**
+ * Calls of one lane in a row that came through one other worker before the lane is let go for that
+ * one. Passing a call on costs a few times what serving it does; moving a lane costs a commit of
+ * the primary, so it has to be worth many calls. A payer's connections may end at several workers:
+ * then there is no such row, and the lane stays.
+ */
+export const GUEST_CALLS = 64;
+/**
+ * How often a call looks for its lane while that goes from one worker to another, after pauses that
+ * double, 124 ms in all; then it is `LANE_MOVED`, and the payer sends it again.
+ */
+export const MOVED_ROUNDS = 6;
+/** The first of these pauses. */
+export const MOVED_FIRST_PAUSE_MS = 4;
+/** What a call may take besides its handler that is passed on: the price, the commit, queues. */
+export const PASSED_MARGIN_MS = 60_000;
+/**
+ * At a stop, how long after the grace a call that was passed on is waited for: the other worker
+ * says what became of it.
+ */
+export const PASSED_LEAVE_MS = 500;

@@ -7,16 +7,21 @@ import { toProblem, type Fault } from '../base/fault/index.ts';
 import { parseJson, type Json } from '../base/json/index.ts';
 import { Fault as FaultError } from '../base/fault/index.ts';
 
+/** Every header that a host reads: a request that is passed on to another process has these. */
+export const HOST_HEADERS = ['authorization', 'content-type', 'accept', 'if-none-match'] as const;
+
 /** A request that came in. */
 export interface HostRequest {
   readonly method: string;
   /** Path without query. */
   readonly path: string;
   /** A header by its lower-case name. */
-  readonly header: (name: string) => string | undefined;
+  readonly header: (name: (typeof HOST_HEADERS)[number]) => string | undefined;
   readonly body: Uint8Array;
   /** Who sent it, for quotas: an IP address. */
   readonly address: string;
+  /** The worker of this host that has passed it on for a visitor. */
+  readonly via?: number;
 }
 
 /** An answer that goes out. */

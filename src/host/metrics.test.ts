@@ -7,7 +7,15 @@ import { test } from 'node:test';
 import { ZERO_MSAT, msat } from '../base/money/index.ts';
 import { systemClock, type Clock } from '../base/time/index.ts';
 import type { HostStoreFile } from '../port/store/index.ts';
-import { CallMeter, CommitMeter, Metrics, type MetricsParts } from './index.ts';
+import {
+  CallMeter,
+  CommitMeter,
+  Metrics,
+  WorkerFigures,
+  processFigures,
+  type Figures,
+  type MetricsParts,
+} from './index.ts';
 import { outcomeOf } from './meter.ts';
 
 const STATE = {
@@ -47,10 +55,15 @@ const metrics = new Metrics({
   clock,
 } satisfies MetricsParts);
 
+const GET = {
+  method: 'GET',
+  header: () => undefined,
+  body: new Uint8Array(0),
+  address: '127.0.0.1',
+};
+
 async function read(path = '/metrics', method = 'GET'): Promise<{ status: number; text: string }> {
-  const body = new Uint8Array(0);
-  const request = { method, path, header: () => undefined, body, address: '127.0.0.1' };
-  const answer = await metrics.handle(request);
+  const answer = await metrics.handle({ ...GET, method, path });
   return { status: answer.status, text: new TextDecoder().decode(answer.body) };
 }
 
@@ -123,4 +136,46 @@ test('outcomes follow from faults', () => {
   assert.equal(outcomeOf('HOST_BROKEN'), 'broken');
   assert.equal(outcomeOf('CODE_INVALID'), 'refused');
   assert.equal(outcomeOf('HOST_STOPPING'), 'refused');
+});
+
+test('what workers count is added up, and is kept when they end', async () => {
+  const workers = new WorkerFigures();
+  const process = (name: string, charged: number): Promise<Figures> => {
+    const own = new CallMeter(['echo']);
+    for (let i = 0; i < charged; i++) own.count('echo', 'charged', 0.5);
+    const state = { commits: new CommitMeter(clock), runningCalls: () => 1, connections: () => 2 };
+    return processFigures({ meter: own, ...state, name }).getMetricsAsJSON();
+  };
+  const all = new Metrics({
+    host: { state: () => STATE },
+    meter: new CallMeter(['echo']),
+    commits: new CommitMeter(clock),
+    sheet: async () => SHEET,
+    store: { openSessions: async () => 7 },
+    wallet: { balance: () => new Promise(() => undefined) },
+    connections: () => 0,
+    workers: () => workers.all(),
+    clock,
+  });
+  const figure = async (name: string): Promise<number> => {
+    const { body } = await all.handle({ ...GET, path: '/metrics' });
+    const line = new TextDecoder().decode(body).split('\n');
+    return Number(line.find((one) => one.startsWith(`${name} `))?.split(' ')[1]);
+  };
+  workers.set(1, await process('worker-1', 5));
+  workers.set(1, await process('worker-1', 10));
+  workers.set(2, await process('worker-2', 100));
+  const charged = 'tollcall_calls_total{service="echo",outcome="charged"}';
+  const latency = 'tollcall_call_duration_seconds_bucket{service="echo",le="0.001"}';
+  assert.deepEqual([await figure(charged), await figure(latency)], [110, 110]);
+  assert.equal(await figure('tollcall_running_calls'), 5);
+  assert.equal(await figure('tollcall_connections'), 4);
+  assert.equal(await figure('tollcall_open_sessions'), 7);
+  workers.ended(1);
+  assert.deepEqual([await figure(charged), await figure('tollcall_running_calls')], [110, 4]);
+  workers.set(1, await process('worker-1', 1));
+  assert.equal(await figure(charged), 111);
+  assert((await figure('tollcall_process_cpu_seconds_total{process="primary"}')) > 0);
+  assert((await figure('tollcall_process_resident_bytes{process="worker-1"}')) > 0);
+  assert((await figure('process_start_time_seconds')) > 0);
 });

@@ -11,7 +11,13 @@ import {
   type Description,
   type ServiceDescription,
 } from '../wire/toll/index.ts';
-import { faultsOf, problemSchema, schemasOf, serviceTerms } from './document-parts.ts';
+import {
+  faultsOf,
+  problemSchema,
+  schemasOf,
+  serviceTerms,
+  serviceWords,
+} from './document-parts.ts';
 
 /** The OpenAPI document of a host. */
 export function openApi(description: Description): Json {
@@ -65,14 +71,14 @@ const BALANCE: Json = {
 const CALL_FAULTS = faultsOf('JSON REQUEST SERVICE CODE SESSION CALL HOST');
 
 function paidCall(service: ServiceDescription): Json {
-  const { name, description, input, output } = service;
+  const { name, input, output } = service;
   const content = (side: 'input' | 'output', known: boolean): Json => ({
     'application/json': { schema: known ? { $ref: `#/components/schemas/${name}.${side}` } : {} },
   });
   return {
     operationId: `call.${name}`,
     summary: `One call of ${name}.`,
-    description,
+    description: serviceWords(service),
     security: [{ toll: [] }],
     requestBody: { required: true, content: content('input', input !== undefined) },
     responses: {

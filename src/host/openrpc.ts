@@ -7,7 +7,13 @@ import { FAULTS, type FaultCode } from '../base/fault/index.ts';
 import type { Json } from '../base/json/index.ts';
 import { rpcCode } from '../wire/rpc/index.ts';
 import type { Description, ServiceDescription } from '../wire/toll/index.ts';
-import { faultsOf, problemSchema, schemasOf, serviceTerms } from './document-parts.ts';
+import {
+  faultsOf,
+  problemSchema,
+  schemasOf,
+  serviceTerms,
+  serviceWords,
+} from './document-parts.ts';
 import { propertiesOf } from './json-schema.ts';
 
 /** The OpenRPC document of a host. */
@@ -34,12 +40,12 @@ const INTRODUCTION =
   'response says there what it cost. A failed call is not charged.';
 
 function serviceMethod(service: ServiceDescription): Json {
-  const { name, description, input, output } = service;
+  const { name, input, output } = service;
   const place = (side: string): Json => ({ $ref: `#/components/schemas/${name}.${side}` });
   const properties = propertiesOf(input as Json | undefined);
   return {
     name,
-    description,
+    description: serviceWords(service),
     paramStructure: 'by-name',
     params: (properties ?? []).map((property) => ({
       name: property.name,

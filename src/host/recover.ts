@@ -14,6 +14,8 @@ export function recoverer(services: ReadonlyMap<string, Service>): Recover {
       ?.recover({ session, n })
       .catch(() => 'unknown' as const);
     if (found === undefined || typeof found === 'string') return found ?? 'unknown';
-    return { done: utf8(JSON.stringify(found.done)) };
+    const done = utf8(JSON.stringify(found.done));
+    const units = services.get(service)?.ticks?.byAnswer?.(undefined)(done.length);
+    return { done, ...(units === undefined ? {} : { units }) };
   };
 }

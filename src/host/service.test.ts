@@ -143,6 +143,11 @@ test('a service that could not be sold is refused when it is declared', () => {
     { timeoutMs: MAX_WAIT_MS + 1 },
     { description: 'x'.repeat(1001) },
     { description: '\u001b[31mred' },
+    { ticks: { kind: 'units', unitMsat: msat(0), perCall: 1 } },
+    { ticks: { kind: 'units', unitMsat: msat(1), perOutputByte: 1 } },
+    { ticks: { kind: 'units', unitMsat: msat(1), perOutputByte: 1, maximumUnits: 100_000_001 } },
+    { ticks: { kind: 'units', unitMsat: msat(1), perCall: -1 } },
+    { ticks: { kind: 'units', unitMsat: msat(1), minimumUnits: 2, maximumUnits: 1 } },
   ];
   for (const change of bad) assert.throws(() => make(change), { code: 'CONFIG_INVALID' });
   assert.equal(make({ timeoutMs: MAX_WAIT_MS, maxCalls: 1 }).maxCalls, 1);

@@ -60,7 +60,7 @@ export interface ServiceOptions<Input, Output> {
   readonly price: BundlePrice;
   /**
    * What a call costs that is paid with ticks. Absent: if `price` is the same for each call, one
-   * unit of it. `none`: it is sold by bundles only, as a service with effect once always is.
+   * unit of it. `none`: it is sold by bundles only.
    */
   readonly ticks?: CallPrice<Input> | 'none';
   /** `none`: running it again does no harm. `once`: it must not run twice. */
@@ -170,7 +170,7 @@ export function service<Input, Output>(
     name,
     description,
     price,
-    ticks: effect === 'none' ? tickOffer(options, steps.accept) : undefined,
+    ticks: tickOffer(name, options, steps.accept),
     effect,
     maxCalls,
     timeoutMs,
