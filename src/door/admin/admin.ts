@@ -66,13 +66,17 @@ export interface AdminParts {
   >;
   /** The sheet as the running books know it; by default what is stored. */
   readonly sheet?: () => Promise<Sheet>;
+  /** Brings into the store what other processes have charged, before it is read. */
+  readonly flush?: () => Promise<void>;
 }
 
 /** Answers from the store itself. */
-export function hostAdmin({ store, sheet = () => store.sheet() }: AdminParts): HostAdmin {
+export function hostAdmin(parts: AdminParts): HostAdmin {
+  const { store, sheet = () => store.sheet(), flush = async () => undefined } = parts;
   return {
     sheet,
     sessions: async (cursor) => {
+      await flush();
       const { rows, position } = await store.sessionsAfter(cursor, ROWS_PER_PAGE);
       const sessions = rows.map(async (row) => {
         const { lanes, session } = row.terms;
@@ -81,11 +85,18 @@ export function hostAdmin({ store, sheet = () => store.sheet() }: AdminParts): H
       return { sessions: await Promise.all(sessions), cursor: position };
     },
     journal: async (cursor) => {
+      await flush();
       const { rows, position } = await store.transfersAfter(cursor, ROWS_PER_PAGE);
       return { transfers: rows, cursor: position };
     },
-    audit: () => store.audit(),
-    backup: (file) => store.backup(file),
+    audit: async () => {
+      await flush();
+      return store.audit();
+    },
+    backup: async (file) => {
+      await flush();
+      return store.backup(file);
+    },
   };
 }
 

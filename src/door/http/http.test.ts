@@ -19,7 +19,7 @@ const MIB = Buffer.alloc(HOST_LIMITS.bodyBytes, 0x61);
 /** Says what it was asked. */
 async function echo(request: HostRequest): Promise<HostResponse> {
   const { method, path, body, address } = request;
-  const text = [method, path, request.header('x-test') ?? '-', body.length, address].join(' ');
+  const text = [method, path, request.header('accept') ?? '-', body.length, address].join(' ');
   return { status: 200, headers: { 'content-type': 'text/plain' }, body: utf8(text) };
 }
 
@@ -72,7 +72,7 @@ test('behind a proxy, who asks is the last address that it forwarded', async () 
 });
 
 test('a request reaches the host with method, path, headers, body and address', async () => {
-  const head = request('POST /call/x?token=1&b', { 'content-length': '5', 'X-Test': 'yes' });
+  const head = request('POST /call/x?token=1&b', { 'content-length': '5', Accept: 'yes' });
   const answer = await talk([head, 'hello']);
   assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
   assert.match(answer, /\r\ncontent-type: text\/plain\r\n/);

@@ -1,6 +1,6 @@
 /**
  * The HTTP door: node:http or node:https in front of a host. Plain text on loopback, or behind a
- * proxy, only.
+ * proxy, only. In a process of a cluster it shares its port with the others.
  * @module
  */
 import {
@@ -91,7 +91,9 @@ export async function openHttpDoor(
       outgoing.destroy();
     });
   });
-  server.maxConnections = limits.connections;
+  // In a process of a cluster, a connection that is one too many would otherwise be handed to the
+  // others, and round and round while all are full.
+  Object.assign(server, { maxConnections: limits.connections, dropMaxConnection: true });
   server.on('connection', (socket: Socket) => visitors.enter(socket));
   if (tls !== undefined)
     server.on('secureConnection', (socket: Socket) => visitors.secured(socket));
@@ -152,10 +154,11 @@ async function serve(
     method: incoming.method ?? '',
     path: query < 0 ? url : url.slice(0, query),
     header: (name) => {
-      const value = incoming.headers[name];
+      const value: string | string[] | undefined = incoming.headers[name];
       return Array.isArray(value) ? value.join(', ') : value;
     },
     body,
+    // Of all that a visitor may say of itself, nothing else is believed.
     address: visitorOf(room, incoming),
   });
   send(room, outgoing, answer);

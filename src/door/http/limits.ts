@@ -62,3 +62,21 @@ export const DOOR_LIMITS: DoorLimits = {
  * How often Node looks for requests that are over their time; its default would allow 40 s.
  */
 export const CHECK_INTERVAL_MS = 5_000;
+/** Connections of an inner door at once: one of each other process of the host. */
+export const INNER_CONNECTIONS = 256;
+/** Connections to an inner door that wait to be taken; one more finds nobody there. */
+export const INNER_BACKLOG = 256;
+/**
+ * Requests under way to one other process, as many as a host has calls under way; one more is
+ * `CALL_BUSY`.
+ */
+export const PASSAGE_REQUESTS = 1024;
+/**
+ * A request or an answer between two processes of a host, which both were bounded where they were
+ * made; a larger one is no frame and ends the line.
+ */
+export const MAX_FRAME_BYTES = 256 * 1024 * 1024;
+/** Answers that a process of the host does not take; its line is ended then. */
+export const MAX_PARKED_FRAMES_BYTES = 1024 * 1024 * 1024;
+/** The longest path that a Unix socket can have: sun_path, less its final zero. */
+export const MAX_SOCKET_PATH_BYTES = 107;
