@@ -53,20 +53,32 @@ export async function makeLanes(
   return chains;
 }
 
+/** What lanes are made for. */
+export interface LanesWanted {
+  readonly units: number;
+  readonly lanes?: number | undefined;
+  /** The most that one call costs: no lane but one ends with a part of that. Absent: a unit. */
+  readonly unitsPerCall?: number | undefined;
+}
+
 /**
  * New lanes: so many units, spread evenly.
  * @throws Fault `LANE_COUNT`, `LANE_LENGTH`
  */
 export function newLanes(
   random: Random,
-  { units, lanes = STREAM_LANES }: { readonly units: number; readonly lanes?: number | undefined },
+  { units, lanes = STREAM_LANES, unitsPerCall: each = 1 }: LanesWanted,
 ): LaneSeed {
   if (!Number.isInteger(lanes) || lanes < 1 || lanes > MAX_LANES) {
     throw new Fault('LANE_COUNT', { max: MAX_LANES });
   }
   if (!Number.isInteger(units) || units < 1) throw new Fault('LANE_LENGTH', { units });
-  const count = Math.min(lanes, units);
-  const base = Math.floor(units / count);
-  const lengths = Array.from({ length: count }, (_, i) => base + (i < units % count ? 1 : 0));
+  if (!Number.isInteger(each) || each < 1) throw new Fault('LANE_LENGTH', { unitsPerCall: each });
+  const calls = Math.max(1, Math.floor(units / each));
+  const count = Math.min(lanes, calls);
+  const lengths = Array.from({ length: count }, (_, i) => {
+    return each * (Math.floor(calls / count) + (i < calls % count ? 1 : 0));
+  });
+  lengths[0] = (lengths[0] ?? 0) + units - each * calls;
   return { seed: random.bytes(32), lengths };
 }

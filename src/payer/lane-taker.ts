@@ -132,32 +132,42 @@ export async function takeLanes(
   most = Infinity,
 ): Promise<TakenLanes> {
   const holder = toHex(parts.random.bytes(16));
-  const left = await usableLanes(purchase);
-  const lanes: LaneInUse[] = [];
-  let held = false;
+  const left = await lanesLeft(purchase);
+  const taken: TakenLane[] = [];
   try {
-    for (const { place, status, chain } of left) {
-      if (lanes.length >= most) break;
-      const lane = await takeLane(parts, purchase, { holder, place, status, chain });
-      if (lane === undefined) held = true;
-      else lanes.push(new LaneInUse(parts, { holder, lane, unitMsat: purchase.unitMsat }));
+    for (const one of left) {
+      if (taken.length >= most) break;
+      const n = await takeLane(parts, purchase, holder, one.place);
+      if (n !== undefined) taken.push({ ...one, n });
     }
+    const held = taken.length < Math.min(left.length, most);
+    // Asked once more: until now another process may have used them.
+    const stated = taken.length === 0 ? [] : await purchase.session.lanes();
+    const usable = taken.flatMap((one) => laneOf(purchase, one, stated[one.place]) ?? []);
+    const { unitMsat } = purchase;
+    const lanes = usable.map((lane) => new LaneInUse(parts, { holder, lane, unitMsat }));
+    return { lanes, held };
   } catch (error) {
-    await Promise.all(lanes.map((lane) => lane.leave()));
+    await Promise.all(
+      taken.map(({ place, n }) => leaveLane(parts, purchase, { holder, place, n })),
+    );
     throw error;
   }
-  return { lanes, held };
 }
 
-/** A lane with units left, as the host says, who has shown its tick. */
-interface UsableLane {
+/** A lane with units left, as the host says. */
+interface LaneLeft {
   readonly place: number;
-  readonly status: LaneStatus;
   readonly chain: Chain;
 }
 
+/** It is this process's; numbers from `n` on were never used. */
+interface TakenLane extends LaneLeft {
+  readonly n: number;
+}
+
 /** Nothing is hashed for lanes that are used up: their last tick is known. */
-async function usableLanes(purchase: LanePurchase): Promise<readonly UsableLane[]> {
+async function lanesLeft(purchase: LanePurchase): Promise<readonly LaneLeft[]> {
   const { session, lengths, seed } = purchase;
   const stated = await session.lanes();
   if (stated.length !== lengths.length) throw new Fault('HOST_TERMS', { where: 'lanes' });
@@ -165,39 +175,59 @@ async function usableLanes(purchase: LanePurchase): Promise<readonly UsableLane[
     const length = lengths[place] ?? 0;
     const usedUp = status.spent >= length;
     if (usedUp) assertStated(status, length, () => lastSecret(seed, place));
-    return usedUp || status.closed ? [] : [{ place, status }];
+    return usedUp || status.closed ? [] : [place];
   });
   if (left.length === 0) return [];
   const chains = await purchase.chains();
-  return left.map(({ place, status }) => {
+  return left.map((place) => {
     const chain = chains[place];
     if (chain === undefined) throw new Error('invariant: each lane has a chain');
-    const { length, anchor } = chain;
-    assertStated(status, length, (index) => {
-      return index === 0 ? anchor : new ChainReader(chain).secret(index);
-    });
-    return { place, status, chain };
+    return { place, chain };
   });
 }
 
+/** The first number that was never used; undefined when another process has the lane. */
 async function takeLane(
   { store, clock }: LinkParts,
   { key }: LanePurchase,
-  { holder, place, status, chain }: UsableLane & { readonly holder: string },
-): Promise<PayerLane | undefined> {
+  holder: string,
+  place: number,
+): Promise<number | undefined> {
   const lane = laneId(key.session, place);
   const nowMs = clock.now();
   const untilMs = unixMs(nowMs + LANE_LEASE_MS);
   const taken = await store.takeLane({ lane, holder, nowMs, untilMs });
-  if (taken.kind === 'held') return undefined;
-  const { spent, index, done } = status;
+  return taken.kind === 'held' ? undefined : taken.n;
+}
+
+async function leaveLane(
+  { store, clock }: LinkParts,
+  { key }: LanePurchase,
+  { holder, place, n }: { readonly holder: string; readonly place: number; readonly n: number },
+): Promise<void> {
+  const lease = { lane: laneId(key.session, place), holder, untilMs: clock.now() };
+  await store.extendLane(lease, n).catch(() => undefined);
+}
+
+/** Undefined when it was used up or closed meanwhile. */
+function laneOf(
+  { key }: LanePurchase,
+  { place, chain, n }: TakenLane,
+  status: LaneStatus | undefined,
+): PayerLane | undefined {
+  if (status === undefined) throw new Fault('HOST_TERMS', { where: 'lanes' });
+  const { length, anchor } = chain;
+  assertStated(status, length, (at) => (at === 0 ? anchor : new ChainReader(chain).secret(at)));
+  const { spent, index, done, closed } = status;
+  if (closed || spent >= length) return undefined;
+  const lane = laneId(key.session, place);
   return new PayerLane({
     lane,
     key: laneKey(key.codeKey, { host: key.host, lane }),
     chain,
     // A profile that was restored from a copy does not know which numbers it has used: those that
     // the host may remember are passed over.
-    n: Math.max(taken.n, done + LANE_WINDOW),
+    n: Math.max(n, done + LANE_WINDOW),
     spent,
     index,
   });

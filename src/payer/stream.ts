@@ -10,7 +10,7 @@
 import { Fault, asFault, isFault } from '../base/fault/index.ts';
 import { canonicalJson, type Json } from '../base/json/index.ts';
 import type { Msat } from '../base/money/index.ts';
-import { unitsOf, type UnitPrice } from '../pay/price/index.ts';
+import { hasOutputPrice, mostUnitsOf, unitsOf, type UnitPrice } from '../pay/price/index.ts';
 import { ticksFromJson, type CallBalance } from '../wire/toll/index.ts';
 import { untilAborted } from './abort.ts';
 import type { LaneTicket } from './lane.ts';
@@ -32,7 +32,7 @@ export interface StreamCallOptions {
   readonly deadlineMs?: number;
   /** Ends the waiting; what was sent may be charged all the same. */
   readonly signal?: AbortSignal;
-  /** The most units that it may cost, where only the host can say what it costs. */
+  /** The most units that it may cost; needed where only the host can say what it costs. */
   readonly maxUnits?: number;
 }
 
@@ -43,6 +43,8 @@ export interface StreamTopUp {
   readonly maxTotalMsat: Msat;
   /** Absent: as many as before. */
   readonly lanes?: number;
+  /** The most that one call costs: units are spread over the lanes in such steps. Absent: 1. */
+  readonly unitsPerCall?: number;
   /** 16 bytes, hex: the same id is the same purchase, also after a crash. */
   readonly purchaseId?: string;
   /** Told how many hashes of the lanes are made, of how many. */
@@ -118,6 +120,12 @@ export class PayerStream<Input = Json, Output = Json> {
     return this.#lanes.reduce((units, { lane }) => units + lane.unitsLeft, 0);
   }
 
+  /** How many calls of so many units its lanes can still pay: no call is paid by two of them. */
+  callsLeft(units: number): number {
+    const each = Math.max(1, units);
+    return this.#lanes.reduce((calls, { lane }) => calls + Math.floor(lane.unitsLeft / each), 0);
+  }
+
   /** Calls under way or waiting. */
   get openCalls(): number {
     return this.#open;
@@ -130,11 +138,11 @@ export class PayerStream<Input = Json, Output = Json> {
    */
   async call(input: Input, options: StreamCallOptions = {}): Promise<StreamResult<Output>> {
     if (this.#closed) throw new Fault('USAGE_INVALID', { problem: 'the stream is closed' });
-    const units = this.#unitsOf(input as Json, options);
+    const cost = this.#costOf(input as Json, options);
     this.#open++;
     try {
-      const { one, ticket } = await this.#take(units, options.signal);
-      const { result, balance } = await this.#send(one, ticket, input as Json, options);
+      const taken = await this.#take(cost.most, options.signal);
+      const { result, balance } = await this.#send(taken, cost, input as Json, options);
       return { result: result as Output, balance };
     } finally {
       if (--this.#open === 0) for (const wake of this.#idle.splice(0)) wake();
@@ -162,19 +170,24 @@ export class PayerStream<Input = Json, Output = Json> {
     return !held;
   }
 
-  /** Bytes are those of the input in its canonical form, as the host counts them. */
-  #unitsOf(input: Json, { maxUnits }: StreamCallOptions): number {
-    if (this.#price === undefined) {
+  /** Bytes are those of the canonical form, as the host counts them. */
+  #costOf(input: Json, { maxUnits }: StreamCallOptions): Cost {
+    const price = this.#price;
+    if (price === undefined) {
       if (maxUnits === undefined) throw new Fault('USAGE_INVALID', { problem: 'maxUnits' });
-      return maxUnits;
+      return { most: maxUnits };
     }
-    const perByte = (this.#price.perInputByte ?? 0) > 0;
+    const perByte = (price.perInputByte ?? 0) > 0;
     const inputBytes = perByte ? canonicalJson(input).length : 0;
-    const units = unitsOf(this.#price, { inputBytes, outputBytes: 0 });
-    if (maxUnits !== undefined && units > maxUnits) {
-      throw new Fault('PAYMENT_PRICE', { asked: `${units}`, limit: `${maxUnits}` });
+    const most = mostUnitsOf(price, inputBytes);
+    if (maxUnits !== undefined && most > maxUnits) {
+      throw new Fault('PAYMENT_PRICE', { asked: `${most}`, limit: `${maxUnits}` });
     }
-    return units;
+    if (!hasOutputPrice(price)) return { most };
+    const byAnswer = (answer: Json): number => {
+      return unitsOf(price, { inputBytes, outputBytes: canonicalJson(answer).length });
+    };
+    return { most, byAnswer };
   }
 
   /** A number of some lane; waits while all are full. Whoever has waited wakes the next one. */
@@ -216,8 +229,8 @@ export class PayerStream<Input = Json, Output = Json> {
   }
 
   async #send(
-    one: LaneInUse,
-    ticket: LaneTicket,
+    { one, ticket }: Taken,
+    { byAnswer }: Cost,
     input: Json,
     { deadlineMs = CALL_DEADLINE_MS, signal }: StreamCallOptions,
   ): Promise<StreamResult> {
@@ -227,7 +240,7 @@ export class PayerStream<Input = Json, Output = Json> {
     // Nothing is known of a call that was sent, until it is.
     let chargedUnits = ticket.units;
     try {
-      const call = { link, service, lane, ticket, unitMsat, input };
+      const call = { link, service, lane, ticket, unitMsat, input, byAnswer };
       const answer = await sendTick(call, { clock, random, deadlineMs, signal });
       chargedUnits = answer.units;
       return answer;
@@ -256,6 +269,14 @@ export class PayerStream<Input = Json, Output = Json> {
       return;
     }
   }
+}
+
+/** What a call costs. */
+interface Cost {
+  /** Is reserved. */
+  readonly most: number;
+  /** Where the answer has a price: what the call has cost with this one. */
+  readonly byAnswer?: (answer: Json) => number;
 }
 
 /** A number of a lane. */

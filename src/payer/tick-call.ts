@@ -31,6 +31,8 @@ export interface TickCall {
   /** What a unit of the lane was sold for. */
   readonly unitMsat: Msat;
   readonly input: Json;
+  /** Where the answer has a price: what the call has cost with this one, by the price list. */
+  readonly byAnswer?: ((answer: Json) => number) | undefined;
 }
 
 /** Its answer, and what it has cost. */
@@ -71,13 +73,15 @@ export async function sendTick(call: TickCall, patience: Patience): Promise<Tick
   };
   const answer = await persist(patience, send);
   const balance = parseBalanceHeader(answer.headers[BALANCE_HEADER]);
-  if (balance.chargedMsat > unitMsat * BigInt(ticket.units)) {
+  const result = readAnswer(answer.body);
+  const most = call.byAnswer?.(result) ?? ticket.units;
+  if (balance.chargedMsat > unitMsat * BigInt(most)) {
     throw new Fault('HOST_TERMS', { where: 'charge', charged: `${balance.chargedMsat}` });
   }
   const charged = Number(balance.chargedMsat / maxOne(unitMsat));
   // A repeat was charged before; what, it does not say.
-  const units = charged === 0 && tries > 1 ? ticket.units : charged;
-  return { result: readAnswer(answer.body), balance, units };
+  const units = charged === 0 && tries > 1 ? most : charged;
+  return { result, balance, units };
 }
 
 /** Makes a refusal good that a higher or a lower tick makes good. False for all others. */
