@@ -112,7 +112,7 @@ let offered = false;
  * `tollcall/host` in a configuration is this very program, wherever the file stands: with a second
  * copy of the package its faults would be strangers.
  */
-function offerPackage(): void {
+export function offerPackage(): void {
   if (offered) return;
   offered = true;
   registerHooks({

@@ -96,12 +96,13 @@ export function listenText({ listen, tls, behindProxy }: CheckedConfig): string 
 }
 
 function facts(config: CheckedConfig): (readonly [string, string])[] {
-  const { network, wallet, dir, metrics, creditKeepDays, admin } = config;
+  const { network, wallet, dir, metrics, creditKeepDays, admin, workers } = config;
   return [
     ['network', network],
     ['wallet', 'kind' in wallet ? `${wallet.kind} in ${shownPath(wallet.dir)}` : 'from the file'],
     ['books', shownPath(dir)],
     ['listen', listenText(config)],
+    ...(workers > 0 ? ([['workers', `${workers}`]] as const) : []),
     ['metrics', metrics ? `http on ${metrics.address}, port ${metrics.port}` : 'none'],
     ['admin', admin ? 'socket beside the books' : 'none'],
     ['credit', creditKeepDays === undefined ? 'kept for ever' : `kept ${creditKeepDays} days`],
@@ -109,7 +110,7 @@ function facts(config: CheckedConfig): (readonly [string, string])[] {
 }
 
 function toJson({ file, config, notes }: LoadedConfig): Record<string, unknown> {
-  const { network, wallet, dir, listen, tls, behindProxy, metrics, creditKeepDays, admin } = config;
+  const { network, wallet, dir, listen, tls, behindProxy, metrics, creditKeepDays } = config;
   return {
     file,
     network,
@@ -120,7 +121,8 @@ function toJson({ file, config, notes }: LoadedConfig): Record<string, unknown> 
     behind_proxy: behindProxy,
     ...(metrics && { metrics }),
     ...(creditKeepDays !== undefined && { credit_keep_days: creditKeepDays }),
-    admin,
+    admin: config.admin,
+    workers: config.workers,
     services: config.services.map((one) => ({
       name: one.name,
       effect: one.effect,

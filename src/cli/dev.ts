@@ -150,6 +150,7 @@ async function loadOffer(
         tls: undefined,
         behindProxy: undefined,
         metrics: undefined,
+        workers: undefined,
       }),
     ({ file: found }) => shownPath(found),
   );

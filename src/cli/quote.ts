@@ -7,7 +7,7 @@ import { Fault } from '../base/fault/index.ts';
 import { formatMsat, mulDivCeil, msat, type Msat } from '../base/money/index.ts';
 import { bundleTotalMsat } from '../pay/price/index.ts';
 import type { Link, Trust } from '../payer/index.ts';
-import { priceFromJson, type ServiceDescription } from '../wire/toll/index.ts';
+import { priceFromJson, ticksText, type ServiceDescription } from '../wire/toll/index.ts';
 import { openLooker } from './profile.ts';
 import { hostOptions, parseQuantity, trustOf, type HostOptions } from './host-options.ts';
 import { jsonText, printJson } from './report.ts';
@@ -59,6 +59,7 @@ async function runQuote({ host, service, calls, trust, options }: QuoteRequest):
         quantity: calls,
         total_msat: totalMsat,
         max_calls: sold.max_calls,
+        ...(sold.ticks === undefined ? {} : { ticks: sold.ticks }),
         ...(sold.input === undefined ? {} : { input: sold.input }),
       });
     }
@@ -127,6 +128,7 @@ function printQuote(
     ['each', `${formatMsat(msat(eachMsat))}, charged only when it succeeds`],
     ['what', sold.description],
     ['at most', `${callsText(sold.max_calls)} in one bundle`],
+    ...(sold.ticks === undefined ? [] : [['by ticks', ticksText(sold.ticks)] as const]),
     ['host', `${link.url} (${link.description.network})`],
     ['key', link.key.fingerprint],
     ...(sold.input === undefined ? [] : [['input', schemaText(sold.input)] as const]),

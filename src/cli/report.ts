@@ -101,6 +101,7 @@ const ADVICE: { readonly [code in FaultCode]?: string } = {
     'ask the seller over another way; if they confirm a new key, pin it with ' +
     '"tollcall keys trust HOST --fingerprint HEX"',
   HOST_CERTIFICATE: 'ask the seller; the chain is host_cert.pem in the directory of the host',
+  HOST_WORKERS: 'mend what the worker says above, then start the host again',
   HOST_FOREIGN: 'check the address and the port',
   SERVICE_UNKNOWN: '"tollcall quote HOST" lists what is on sale',
   SERVICE_QUANTITY: 'choose a quantity from 1 to the maximum',

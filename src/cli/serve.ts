@@ -3,9 +3,11 @@
  * @module
  */
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { Fault, isFault } from '../base/fault/index.ts';
 import { openLog, type Log } from '../base/log/index.ts';
+import { moduleBeside } from '../base/module/index.ts';
 import { formatMsat } from '../base/money/index.ts';
 import { systemClock } from '../base/time/index.ts';
 import {
@@ -14,6 +16,7 @@ import {
   openShopStore,
   type CheckedConfig,
   type Shop,
+  type ShopWorkersOptions,
 } from '../package/host/index.ts';
 import type { Wallet } from '../port/wallet/index.ts';
 import { loadConfig, rereadCertificate, type LoadedConfig } from './config-file.ts';
@@ -55,7 +58,8 @@ stops the host.`,
 
 async function runServe(file: string | undefined, options: ServeOptions): Promise<void> {
   const terminal = openTerminal(process.stdout, options.json ?? false);
-  const log = openLog(options.verbose ? 'info' : 'warn');
+  const { verbose = false } = options;
+  const log = openLog(verbose ? 'info' : 'warn');
   const stop = stopSignal(terminal, ['SIGINT', 'SIGTERM']);
   keepServing(log);
   const loaded = await terminal.step(
@@ -63,7 +67,7 @@ async function runServe(file: string | undefined, options: ServeOptions): Promis
     () => loadConfig(file, systemClock),
     ({ file: found }) => shownPath(found),
   );
-  const open = await openServe(loaded, log, terminal);
+  const open = await openServe(loaded, { log, verbose, terminal });
   const forget = renewOnHangup(loaded.config, open.shop, log);
   await announce(loaded, open, terminal, options.json ?? false);
   await stop.asked;
@@ -84,8 +88,7 @@ interface Serving {
 
 async function openServe(
   { file, config, certificate }: LoadedConfig,
-  log: Log,
-  terminal: Terminal,
+  { log, verbose, terminal }: { log: Log; verbose: boolean; terminal: Terminal },
 ): Promise<Serving> {
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -93,7 +96,7 @@ async function openServe(
   };
   try {
     // First of all: whoever has this file open is the one process of this host.
-    const store = await openShopStore(config.dir);
+    const store = await openShopStore(config.dir, log);
     let release = (): Promise<void> => store.close();
     closers.push(() => release());
     const { wallet, regtest } = await openWallet(config, log, terminal);
@@ -102,6 +105,7 @@ async function openServe(
     // From here on the shop closes it.
     release = async () => undefined;
     const { dir, services, listen, metrics, creditKeepDays, behindProxy, admin, limits } = config;
+    const workers = workersOf(file, config, verbose);
     const shop = await terminal.step(
       'host',
       () =>
@@ -116,6 +120,7 @@ async function openServe(
           onBroken,
           log,
           ...listen,
+          ...(workers && { workers }),
           ...(metrics && { metrics }),
           ...(creditKeepDays !== undefined && { creditKeepDays }),
           ...(certificate && { tls: certificate }),
@@ -128,6 +133,18 @@ async function openServe(
     await close();
     throw error;
   }
+}
+
+/** Each worker loads the configuration as this process has. */
+function workersOf(
+  file: string,
+  { workers: count }: CheckedConfig,
+  verbose: boolean,
+): ShopWorkersOptions | undefined {
+  if (count === 0) return undefined;
+  const preload = [moduleBeside(import.meta.url, './worker-preload')];
+  const logLevel = verbose ? 'info' : 'warn';
+  return { count, services: pathToFileURL(file), preload, logLevel };
 }
 
 async function openWallet(
@@ -201,6 +218,7 @@ async function announce(
       ...(shop.metrics && { metrics_url: `${shop.metrics.url}/metrics` }),
       receivable_msat: receivableMsat,
       pid: process.pid,
+      ...(config.workers > 0 && { worker_pids: shop.workerPids() }),
     });
     return;
   }
@@ -212,6 +230,7 @@ async function announce(
     ['fingerprint', fingerprint],
     ['network', `${config.network}, can receive ${formatMsat(receivableMsat)}`],
     ['books', `${shownPath(config.dir)}; tollcall books --dir ${shellPath(config.dir)}`],
+    ...(config.workers > 0 ? ([['workers', `${config.workers}`]] as const) : []),
     ...(shop.metrics ? ([['metrics', `${shop.metrics.url}/metrics`]] as const) : []),
     ...(payer === undefined ? [] : ([['payer', `--profile ${shellPath(payer)}`]] as const)),
   ]);

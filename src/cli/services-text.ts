@@ -4,7 +4,7 @@
  * @module
  */
 import type { Json } from '../base/json/index.ts';
-import type { Description, ServiceDescription } from '../wire/toll/index.ts';
+import { ticksText, type Description, type ServiceDescription } from '../wire/toll/index.ts';
 import { TypeNames, declareTypes } from './type-text.ts';
 import { commentText, propertyName } from './typescript.ts';
 
@@ -42,7 +42,9 @@ function serviceText(
   return { service, name, text };
 }
 
-function serviceComment({ description, effect }: ServiceDescription, indent: string): string {
+function serviceComment(service: ServiceDescription, indent: string): string {
+  const { description, effect, ticks } = service;
   const once = effect === 'once' ? '\nActs once: never run twice.' : '';
-  return commentText(`${description}${once}`, indent);
+  const paid = ticks === undefined ? '' : `\nBy ticks: ${ticksText(ticks)}.`;
+  return commentText(`${description}${once}${paid}`, indent);
 }

@@ -7,8 +7,8 @@ import { Fault, asFault, isFault } from '../base/fault/index.ts';
 import { canonicalJson, type Json } from '../base/json/index.ts';
 import { ZERO_MSAT, addMsat, formatMsat, msat, type Msat } from '../base/money/index.ts';
 import { systemClock } from '../base/time/index.ts';
-import { unitsOf } from '../pay/price/index.ts';
-import { ticksFromJson } from '../wire/toll/index.ts';
+import { mostUnitsOf } from '../pay/price/index.ts';
+import { ticksFromJson, ticksText } from '../wire/toll/index.ts';
 import type { Link, PayerStream } from '../payer/index.ts';
 import { inputOf, limitOf } from './call.ts';
 import { hostOptions, parseQuantity, trustOf, type HostOptions } from './host-options.ts';
@@ -20,6 +20,8 @@ import { formatDuration, openTerminal, type Terminal } from './terminal.ts';
 /** None was bought, all are used up, or other processes use them. */
 const NOTHING_LEFT = new Set(['LANE_HELD', 'LANE_EXHAUSTED']);
 const PROGRESS_MS = 200;
+/** A service, or the host while it ran, has failed a call: it was not charged. */
+const OF_CALL = new Set(['CALL_FAILED', 'CALL_OUTCOME_UNKNOWN']);
 /** Failures in a row after which nothing more is tried: it is not the odd call that fails. */
 const MAX_FAILURES = 100;
 
@@ -214,12 +216,16 @@ class StreamRun {
     const before = await this.#resumed();
     const left = before?.unitsLeft ?? 0;
     if (before) terminal.line(`  ${terminal.good('✔')} lanes     ${units(left)} left from before`);
-    const missing = this.#unitsNeeded() - left;
+    const unitsPerCall = this.#unitsPerCall();
+    const callsLeft = before?.callsLeft(unitsPerCall) ?? 0;
+    const missing = (this.#parts.options.calls - callsLeft) * unitsPerCall;
     if (before && missing <= 0) return before;
+    this.#showPrice();
     const maxTotalMsat = this.#price(missing);
     const request = {
       units: missing,
       maxTotalMsat,
+      unitsPerCall,
       lanes: this.#parts.options.lanes,
       progress: (done: number, of: number) =>
         terminal.progress(`making ticks: ${Math.floor((100 * done) / of)} %`),
@@ -249,14 +255,22 @@ class StreamRun {
     }
   }
 
-  /** Each call is given the same, so each costs the same. */
-  #unitsNeeded(): number {
+  /** In words, unless each call simply costs a unit. */
+  #showPrice(): void {
+    const { link, service, terminal } = this.#parts;
+    const { ticks } = soldService(link, service);
+    const text = ticks === undefined ? '' : ticksText(ticks);
+    if (text.startsWith('1 unit a call;')) return;
+    terminal.line(`  ${terminal.good('✔')} price     ${text}`);
+  }
+
+  /** The most that a call costs: each is given the same. */
+  #unitsPerCall(): number {
     const { options, link, service, input } = this.#parts;
     const { ticks } = soldService(link, service);
     const price = ticks && ticksFromJson(ticks);
-    const facts = { inputBytes: canonicalJson(input).length, outputBytes: 0 };
-    const each = options.maxUnits ?? (price === undefined ? 1 : unitsOf(price, facts));
-    return options.calls * each;
+    if (price === undefined) return options.maxUnits ?? 1;
+    return Math.max(1, mostUnitsOf(price, canonicalJson(input).length));
   }
 
   /** @throws Fault `PAYMENT_PRICE` above the limit of this run */
@@ -287,7 +301,7 @@ class StreamRun {
 
   #count(fault: Fault): void {
     this.#failed.set(fault.code, (this.#failed.get(fault.code) ?? 0) + 1);
-    const isOfCall = fault.code.startsWith('SERVICE_') && fault.code !== 'SERVICE_INPUT';
+    const isOfCall = OF_CALL.has(fault.code) || isOfService(fault.code);
     if (!isOfCall || ++this.#failures >= MAX_FAILURES) this.#fault ??= fault;
   }
 
@@ -307,6 +321,10 @@ class StreamRun {
     again();
     return () => stop();
   }
+}
+
+function isOfService(code: string): boolean {
+  return code.startsWith('SERVICE_') && code !== 'SERVICE_INPUT';
 }
 
 function printSummary(terminal: Terminal, summary: StreamSummary): void {

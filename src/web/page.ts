@@ -10,7 +10,12 @@ import type { Json } from '../base/json/index.ts';
 import { formatMsat, parseMsat } from '../base/money/index.ts';
 import type { Page } from '../host/index.ts';
 import { bundleTotalMsat } from '../pay/price/index.ts';
-import { priceFromJson, type Description, type ServiceDescription } from '../wire/toll/index.ts';
+import {
+  priceFromJson,
+  ticksText,
+  type Description,
+  type ServiceDescription,
+} from '../wire/toll/index.ts';
 import { exampleInput } from './example.ts';
 import { html, Markup } from './html.ts';
 import { fingerprintIcon, fingerprintMark } from './mark.ts';
@@ -105,7 +110,7 @@ function page(description: Description): Markup {
 }
 
 function card(service: ServiceDescription): Markup {
-  const { name, description, effect, price, max_calls: most } = service;
+  const { name, description, effect, price, ticks, max_calls: most } = service;
   const safe =
     effect === 'none'
       ? 'Safe to repeat.'
@@ -128,6 +133,7 @@ function card(service: ServiceDescription): Markup {
     <p class="what">${description}</p>
     <dl class="prices">${rows}</dl>
     <p class="note">${safe} At most ${most.toLocaleString('en-US')} calls in one bundle.</p>
+    ${ticks === undefined ? '' : html`<p class="note">By ticks: ${ticksText(ticks)}.</p>`}
   </article> `;
 }
 

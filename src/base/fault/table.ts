@@ -292,6 +292,8 @@ export const FAULTS = {
   // Nothing is answered unless its charge is durable, so a broken host has charged nothing it did
   // not say.
   HOST_BROKEN: passing(500, 'unknown', 'The host met an internal error and withheld the answer.'),
+  // For whoever runs it. What was answered is in the logs: mend what workers say, start again.
+  HOST_WORKERS: row(500, 'never', 'unspent', 'A worker of the host cannot run.'),
   HOST_WALLET: passing(503, 'unspent', "The host's Lightning wallet is not available now."),
   HOST_UNREACHABLE: passing(503, 'unspent', 'The host could not be reached.'),
   HOST_FOREIGN: row(

@@ -46,6 +46,7 @@ const LOGGABLE = {
   address: 'address',
   port: 'number',
   pid: 'number',
+  worker: 'number',
   amountMsat: 'number',
   feeMsat: 'number',
   count: 'number',

@@ -9,6 +9,7 @@ import { BOOKS_LIMITS, type BooksLimits, type Durability } from '../../books/ind
 import { DOOR_LIMITS, type DoorLimits } from '../../door/http/index.ts';
 import { HOST_LIMITS, type HostLimits, type Service } from '../../host/index.ts';
 import type { Wallet } from '../../port/wallet/index.ts';
+import { MAX_WORKERS } from './limits.ts';
 
 const amountMsat = z.custom<Msat>(
   (value) => typeof value === 'bigint' && value > 0n && value <= MAX_MSAT,
@@ -79,6 +80,7 @@ export const SHAPES = {
     })
     .optional(),
   admin: z.boolean().optional(),
+  workers: z.number().int().min(0).max(MAX_WORKERS).optional(),
   metrics: z.strictObject({ address: text.optional(), port }).optional(),
 } as const;
 

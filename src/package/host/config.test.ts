@@ -10,6 +10,7 @@ import { systemRandom } from '../../base/random/index.ts';
 import { systemClock } from '../../base/time/index.ts';
 import { service, type Service } from '../../host/index.ts';
 import { openFakeNetwork, type Wallet } from '../../port/wallet/index.ts';
+import { KEYS } from './config-shape.ts';
 import { defineConfig, parseConfig, z, type CheckedConfig, type HostConfig } from './index.ts';
 
 const text = z.strictObject({ text: z.string() });
@@ -43,6 +44,7 @@ test('the least that a host needs; the rest has a default, and paths become abso
   assert.deepEqual(config.listen, { address: '127.0.0.1', port: 8402 });
   assert.equal(config.dir, '/srv/shop');
   assert.deepEqual([config.behindProxy, config.admin, config.tls], [false, true, undefined]);
+  assert.equal(config.workers, 0);
   assert.equal(config.limits.host.stopGraceMs, 5000);
   const more = good({
     network: 'regtest',
@@ -52,11 +54,16 @@ test('the least that a host needs; the rest has a default, and paths become abso
     metrics: { port: 9402 },
     caps: { maxPrepaidMsat: msat(5000) },
     limits: { books: { hotSessions: 5 } },
+    durability: { maxMs: 5, maxMsat: msat(2) },
+    workers: 2,
   });
+  assert.equal(more.workers, 2);
   assert.deepEqual(more.wallet, { kind: 'regtest', dir: '/srv/chain' });
   assert.deepEqual(more.tls, { certFile: '/srv/a.pem', keyFile: '/b.pem' });
   assert.deepEqual(more.metrics, { address: '127.0.0.1', port: 9402 });
-  assert.deepEqual(more.limits.books, { hotSessions: 5, maxPrepaidMsat: 5000n });
+  const { durability, ...books } = more.limits.books ?? {};
+  assert.deepEqual(books, { hotSessions: 5, maxPrepaidMsat: 5000n });
+  assert.deepEqual(durability, { kind: 'lazy', maxMs: 5, maxMsat: 2n });
 });
 
 test('nothing stands in for a wallet, a network, a directory or something to sell', () => {
@@ -91,6 +98,9 @@ test('what is wrong by itself', () => {
     [{ limits: { door: { connections: 0 } } }, /^limits.door.connections: /],
     [{ limits: { door: { keepAliveMs: 2 ** 31 } } }, /^limits.door.keepAliveMs: /],
     [{ metrics: {} }, /^metrics.port: is missing$/],
+    [{ workers: 33 }, /^workers: /],
+    [{ workers: 1.5 }, /^workers: /],
+    [{ workers: '2' }, /^workers: /],
   ];
   for (const [change, expected] of table) {
     const found = problems(change);
@@ -111,6 +121,7 @@ test('what is wrong together', () => {
     [{ wallet: { kind: 'regtest', dir: 'a' } }, /^network: must be 'regtest'/],
     [{ services: [echo('a'), echo('a')] }, /^services.1 \(a\): another service has this name$/],
     [{ caps: { maxPrepaidMsat: msat(999) } }, /^services.0 \(echo\): one call costs more/],
+    [{ workers: 3, durability: { maxMs: 5, maxMsat: msat(2) } }, /^durability.maxMsat: is shared/],
     [{ caps: { maxLiabilityMsat: msat(5000) } }, /^caps.maxPrepaidMsat: is above/],
     [{ limits: { host: { unpaidSessions: 9 }, door: {} } }, /^limits.host.unpaidPer/],
     [{ limits: { door: { connections: 9, connectionsPerAddress: 10 } } }, /PerAddress: is above/],
@@ -141,13 +152,7 @@ test('a stop waits for services that must not be cut, and says which it cuts', (
 test('whatever is exported, the parser answers', () => {
   const value = fc.oneof(
     fc.anything(),
-    fc.record(
-      Object.fromEntries(
-        ['network', 'services', 'wallet', 'dir', 'listen', 'tls', 'caps', 'limits', 'metrics'].map(
-          (name) => [name, fc.anything()],
-        ),
-      ),
-    ),
+    fc.record(Object.fromEntries([...KEYS, 'colour'].map((name) => [name, fc.anything()]))),
   );
   fc.assert(
     fc.property(value, (found) => {

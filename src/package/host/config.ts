@@ -13,7 +13,7 @@ import { BOOKS_LIMITS } from '../../books/index.ts';
 import { bundleTotalMsat } from '../../pay/price/index.ts';
 import type { Wallet } from '../../port/wallet/index.ts';
 import { KEYS, SHAPES, type ConfigKey } from './config-shape.ts';
-import type { ShopLimits } from './open-shop.ts';
+import type { ShopLimits } from './shop-options.ts';
 
 /** Where the wallet of a host comes from. */
 export type WalletSource =
@@ -49,6 +49,11 @@ export interface HostConfig {
   readonly limits?: ShopLimits;
   /** Answers `tollcall books` and `backup` at a socket in `dir`. Default: true. */
   readonly admin?: boolean;
+  /**
+   * So many more processes take the connections and serve the calls that are paid with ticks: about
+   * one for each core. They load this file too. Absent or 0: one process does all.
+   */
+  readonly workers?: number;
   /** Serves `GET /metrics` at a loopback address of its own. Absent: nowhere. */
   readonly metrics?: { readonly address?: string; readonly port: number };
 }
@@ -58,12 +63,14 @@ type Caps = NonNullable<ReturnType<(typeof SHAPES)['caps']['parse']>>;
 /** A configuration that can be opened: paths are absolute, what has a default has a value. */
 export interface CheckedConfig extends Omit<
   HostConfig,
-  'listen' | 'metrics' | 'caps' | 'limits' | 'durability'
+  'listen' | 'metrics' | 'caps' | 'limits' | 'durability' | 'workers'
 > {
   readonly listen: { readonly address: string; readonly port: number };
   readonly metrics?: { readonly address: string; readonly port: number };
   readonly behindProxy: boolean;
   readonly admin: boolean;
+  /** 0: one process does all. */
+  readonly workers: number;
   /** What was set; with the caps, and a grace that lets services with effect once end. */
   readonly limits: ShopLimits & { readonly host: Pick<HostLimits, 'stopGraceMs'> };
 }
@@ -163,8 +170,12 @@ function doorRelations({ listen, tls, behindProxy, metrics, wallet, network }: G
   return problems;
 }
 
-function limitRelations({ caps, limits }: Good): ConfigProblem[] {
+function limitRelations({ caps, limits, durability, workers = 0 }: Good): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
+  if (durability?.kind === 'lazy' && durability.maxMsat < BigInt(workers)) {
+    const problem = `is shared by ${workers} workers, and less than 1 msat for each`;
+    problems.push({ path: 'durability.maxMsat', problem });
+  }
   const atMost = (one: readonly [string, bigint | number], most: typeof one): void => {
     if (one[1] > most[1]) problems.push({ path: one[0], problem: `is above ${most[0]}` });
   };
@@ -225,7 +236,7 @@ const DEFAULT_PORT = 8402;
 
 function complete(good: Complete, base: string): CheckedConfig {
   const { listen, tls, metrics, caps, durability, limits, wallet, ...rest } = good;
-  const { creditKeepDays, admin = true, behindProxy = false, ...required } = rest;
+  const { creditKeepDays, admin = true, behindProxy = false, workers = 0, ...required } = rest;
   const once = required.services.filter((one) => one.effect === 'once');
   const needed = once.map((one) => timeoutOf(one, limits?.host));
   const stopGraceMs = limits?.host?.stopGraceMs ?? Math.max(HOST_LIMITS.stopGraceMs, ...needed);
@@ -242,6 +253,7 @@ function complete(good: Complete, base: string): CheckedConfig {
     ...(creditKeepDays !== undefined && { creditKeepDays }),
     behindProxy,
     admin,
+    workers,
     limits: {
       ...(limits?.door && { door: limits.door }),
       host: { ...limits?.host, stopGraceMs },

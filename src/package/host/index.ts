@@ -50,12 +50,6 @@ export {
   type WalletSource,
 } from './config.ts';
 export { isWallet } from './config-shape.ts';
-export {
-  booksFile,
-  openShop,
-  openShopStore,
-  type Shop,
-  type ShopLimits,
-  type ShopOptions,
-} from './open-shop.ts';
+export { booksFile, openShop, openShopStore, type Shop } from './open-shop.ts';
+export type { ShopLimits, ShopOptions, ShopWorkersOptions } from './shop-options.ts';
 export { hostPage } from '../../web/index.ts';

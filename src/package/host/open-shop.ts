@@ -3,75 +3,29 @@
  * @module
  */
 import { join } from 'node:path';
-import type { Fault } from '../../base/fault/index.ts';
+import { isFault, type Fault } from '../../base/fault/index.ts';
 import { silentLog, type Log } from '../../base/log/index.ts';
 import { systemRandom } from '../../base/random/index.ts';
 import { systemClock } from '../../base/time/index.ts';
-import { openBooks, type Books, type BooksLimits } from '../../books/index.ts';
+import { openBooks, type Books } from '../../books/index.ts';
 import { hostAdmin, openAdminDoor } from '../../door/admin/index.ts';
-import {
-  openHttpDoor,
-  type DoorAddress,
-  type DoorLimits,
-  type HttpDoor,
-} from '../../door/http/index.ts';
+import { openHttpDoor, type HttpDoor } from '../../door/http/index.ts';
 import {
   CallMeter,
   CommitMeter,
-  HOST_LIMITS,
   Metrics,
   openHost,
   type Host,
-  type HostLimits,
+  type HostParts,
+  type MetricsParts,
   type Service,
 } from '../../host/index.ts';
 import { openHostKeys } from '../../port/keys/index.ts';
 import { openHostStore, type HostStoreFile } from '../../port/store/index.ts';
-import type { Wallet } from '../../port/wallet/index.ts';
 import { hostPage } from '../../web/index.ts';
-
-const DEFAULT_PORT = 8402;
-const DEFAULT_ADDRESS = '127.0.0.1';
-/** Answers that were made when calls were cut may still leave for this long. */
-const LEAVE_MS = 1_000;
-
-/** What may be set of the bounds of each part; the rest has its default. */
-export interface ShopLimits {
-  readonly host?: Partial<HostLimits>;
-  readonly door?: Partial<DoorLimits>;
-  readonly books?: Partial<BooksLimits>;
-}
-
-/** What a shop is made of. */
-export interface ShopOptions {
-  /** Keeps the keys and the books; they are made when they are missing. One process at a time. */
-  readonly dir: string;
-  /** Is paid, and pays refunds. It stays open when the shop is closed. */
-  readonly wallet: Wallet;
-  readonly services: readonly Service[];
-  /** Default 8402; 0: any free one. */
-  readonly port?: number;
-  /** Default 127.0.0.1; off loopback only with `tls` or behind a proxy. */
-  readonly address?: string;
-  readonly tls?: DoorAddress['tls'];
-  readonly behindProxy?: boolean;
-  /** Serves `GET /metrics` here, on loopback. Absent: nothing is measured. */
-  readonly metrics?: { readonly address: string; readonly port: number };
-  /** Answers `tollcall books` and `backup` at a socket in `dir`. Default: true. */
-  readonly admin?: boolean;
-  /** Credit of a session that expired longer ago is no longer owed. Absent: owed for ever. */
-  readonly creditKeepDays?: number;
-  readonly limits?: ShopLimits;
-  /** A store that the caller has opened already; the shop closes it. */
-  readonly store?: HostStoreFile;
-  /**
-   * A charge could not be made durable: nothing is answered any more, and the process has to start
-   * again. Default: an uncaught exception, which ends it.
-   */
-  readonly onBroken?: (fault: Fault) => void;
-  /** Default: writes nothing. */
-  readonly log?: Log;
-}
+import { LEAVE_MS, OLD_WORKERS_LOOK_MS, OLD_WORKERS_MS } from './limits.ts';
+import { openFront, type ShopFront } from './shop-front.ts';
+import type { ShopOptions } from './shop-options.ts';
 
 /** An open shop. */
 export interface Shop {
@@ -83,6 +37,8 @@ export interface Shop {
   readonly door: HttpDoor;
   /** Where metrics are served, if they are. */
   readonly metrics?: HttpDoor;
+  /** The processes of the workers, by their numbers. Empty without. */
+  readonly workerPids: () => readonly number[];
   /**
    * Takes no more calls, gives those under way `stopGraceMs`, then closes everything but the
    * wallet.
@@ -95,9 +51,23 @@ export function booksFile(dir: string): string {
   return join(dir, 'books.db');
 }
 
-/** Opens the store of a host: whoever has it open is the one process of that host. */
-export function openShopStore(dir: string): Promise<HostStoreFile> {
-  return openHostStore({ file: booksFile(dir), thread: true });
+/**
+ * Opens the store of a host: whoever has it open is the one process of that host. When its
+ * forerunner was killed, its workers may still be ending: they are waited for, and `log` says so.
+ * @throws Fault `STORE_OWNED` when it is open in another process
+ */
+export async function openShopStore(dir: string, log: Log = silentLog): Promise<HostStoreFile> {
+  const untilMs = systemClock.monotonicMs() + OLD_WORKERS_MS;
+  for (let waits = false; ; waits = true) {
+    try {
+      return await openHostStore({ file: booksFile(dir), thread: true });
+    } catch (error) {
+      const isLog = isFault(error) && error.code === 'STORE_OWNED' && 'file' in error.facts;
+      if (!isLog || systemClock.monotonicMs() >= untilMs) throw error;
+      if (!waits) log.warn('waits for workers of a host that was killed to end');
+      await systemClock.sleep(OLD_WORKERS_LOOK_MS);
+    }
+  }
 }
 
 /**
@@ -105,13 +75,13 @@ export function openShopStore(dir: string): Promise<HostStoreFile> {
  * @throws Fault `STORE_OWNED` when it is open in another process, `CONFIG_INVALID` for its address
  */
 export async function openShop(options: ShopOptions): Promise<Shop> {
-  const { dir, admin = true, limits = {}, log = silentLog } = options;
+  const { dir, admin = true, limits = {}, log = silentLog, onBroken = endProcess } = options;
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).toReversed()) await closer();
   };
   try {
-    const store = options.store ?? (await openShopStore(dir));
+    const store = options.store ?? (await openShopStore(dir, log));
     closers.push(() => store.close());
     const watch = options.metrics && watchOf(options.services);
     const books = await openBooks({
@@ -119,58 +89,54 @@ export async function openShop(options: ShopOptions): Promise<Shop> {
       clock: systemClock,
       log,
       limits: limits.books ?? {},
-      onBroken: options.onBroken ?? endProcess,
+      onBroken,
     });
     // From here on the books close the store, and the host closes the books.
     closers.splice(0, 1, () => books.close());
-    const host = await openShopHost(options, books, watch?.meter);
+    const keys = await openHostKeys(dir);
+    const late: { front?: ShopFront } = {};
+    const endOthers = async (): Promise<void> => late.front?.close();
+    const host = await openShopHost(options, { keys, books, endOthers, ...watch });
     closers.splice(0, 1, () => host.close());
-    const door = await openShopDoor(options, host);
-    const graceMs = limits.host?.stopGraceMs ?? HOST_LIMITS.stopGraceMs;
+    const front = await openFront(options, { host, books, keys, onBroken });
+    late.front = front;
     // Together: the door waits for answers that the host still makes.
     closers.splice(0, 1, async () => {
-      await Promise.all([host.close(), door.close(graceMs + LEAVE_MS)]);
+      await Promise.all([host.close(), front.close()]);
     });
-    const { metrics } = options;
-    let metricsDoor: HttpDoor | undefined;
-    if (metrics !== undefined && watch !== undefined) {
-      const figures = new Metrics({
-        ...watch,
-        host,
-        store,
-        sheet: () => books.sheet(),
-        wallet: options.wallet,
-        connections: () => door.connections(),
-        clock: systemClock,
-      });
-      metricsDoor = await openHttpDoor(figures, metrics, log);
-      closers.push(async () => metricsDoor?.close(LEAVE_MS));
-    }
+    const metrics = await openMetrics(options, { ...watch, host, store, books, front });
+    if (metrics !== undefined) closers.push(() => metrics.close(LEAVE_MS));
     if (admin) {
-      const answers = hostAdmin({ store, sheet: () => books.sheet() });
+      const flush = (): Promise<void> => books.owners.flush();
+      const answers = hostAdmin({ store, sheet: () => books.sheet(), flush });
       const adminDoor = await openAdminDoor(dir, answers, log);
       closers.push(() => adminDoor.close());
     }
-    const shop = { dir, url: door.url, host, books, door, close };
-    return metricsDoor === undefined ? shop : { ...shop, metrics: metricsDoor };
+    const { door, workerPids } = front;
+    const shop = { dir, url: door.url, host, books, door, workerPids, close };
+    return metrics === undefined ? shop : { ...shop, metrics };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function watchOf(services: readonly Service[]): { meter: CallMeter; commits: CommitMeter } {
+interface Watch {
+  readonly meter: CallMeter;
+  readonly commits: CommitMeter;
+}
+
+function watchOf(services: readonly Service[]): Watch {
   const meter = new CallMeter(services.map(({ name }) => name));
   return { meter, commits: new CommitMeter(systemClock) };
 }
 
 async function openShopHost(
-  { dir, wallet, services, creditKeepDays, limits = {}, log = silentLog }: ShopOptions,
-  books: Books,
-  meter: CallMeter | undefined,
+  { wallet, services, creditKeepDays, limits = {}, log = silentLog }: ShopOptions,
+  { keys, books, endOthers, meter }: Pick<HostParts, 'keys' | 'books' | 'endOthers' | 'meter'>,
 ): Promise<Host> {
   return openHost({
-    keys: await openHostKeys(dir),
+    keys,
     wallet,
     books,
     services,
@@ -179,22 +145,33 @@ async function openShopHost(
     log,
     page: hostPage,
     limits: limits.host ?? {},
+    ...(endOthers && { endOthers }),
     ...(creditKeepDays !== undefined && { creditKeepDays }),
     ...(meter && { meter }),
   });
 }
 
-function openShopDoor(options: ShopOptions, host: Host): Promise<HttpDoor> {
-  const { tls, limits = {}, log = silentLog } = options;
-  const at: DoorAddress = {
-    address: options.address ?? DEFAULT_ADDRESS,
-    port: options.port ?? DEFAULT_PORT,
-    behindProxy: options.behindProxy ?? false,
-    limits: limits.door ?? {},
-    bodyBytes: limits.host?.bodyBytes ?? HOST_LIMITS.bodyBytes,
-    ...(tls && { tls }),
-  };
-  return openHttpDoor(host, at, log);
+/** @throws Fault `CONFIG_INVALID` */
+async function openMetrics(
+  { metrics: at, wallet, log = silentLog }: ShopOptions,
+  parts: Partial<Watch> &
+    Pick<MetricsParts, 'host' | 'store'> & { readonly books: Books; readonly front: ShopFront },
+): Promise<HttpDoor | undefined> {
+  const { meter, commits, host, store, books, front } = parts;
+  if (at === undefined || meter === undefined || commits === undefined) return undefined;
+  const { figures, door } = front;
+  const metrics = new Metrics({
+    meter,
+    commits,
+    host,
+    store,
+    wallet,
+    sheet: () => books.sheet(),
+    connections: () => (figures === undefined ? door.connections() : 0),
+    clock: systemClock,
+    ...(figures && { workers: figures }),
+  });
+  return openHttpDoor(metrics, at, log);
 }
 
 function endProcess(fault: Fault): void {
