@@ -4,7 +4,7 @@
  * @module
  */
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openLog } from '../../src/base/log/index.ts';
@@ -21,6 +21,8 @@ import { fixtureHostKeys } from '../fixtures/keys.ts';
 
 /** What one call costs here. */
 export const PRICE_MSAT = msat(700);
+/** In the directory of a host: what `work-kept` has done, a line for each effect. */
+export const EFFECTS = 'effects';
 /** What a lazy host may lose in one crash. */
 export const LAZY_MSAT = msat(20n * PRICE_MSAT);
 
@@ -49,7 +51,7 @@ async function main(): Promise<void> {
     keys,
     wallet: network.wallet('host'),
     books,
-    services: [work('none'), work('once')],
+    services: [work('none'), work('once'), kept(join(dir, EFFECTS))],
     clock,
     random,
     log,
@@ -76,4 +78,37 @@ function work(effect: Effect): Service {
       return { value: x * 2 };
     },
   });
+}
+
+/** The same with an effect that outlives the process: it knows what became of most calls. */
+function kept(file: string): Service {
+  const value = z.strictObject({ value: z.number().int() });
+  return service('work-kept', {
+    description: 'Doubles a number, and writes it down.',
+    input: value,
+    output: value,
+    price: { kind: 'each', priceMsat: PRICE_MSAT },
+    effect: 'once',
+    handler: async ({ value: x }, { session, n, signal }) => {
+      if (x % 5 === 4) throw new Error('every fifth one fails');
+      await systemClock.sleep(systemRandom.below(4), signal);
+      appendFileSync(file, `${session} ${n} ${x * 2}\n`);
+      await systemClock.sleep(systemRandom.below(4), signal);
+      return { value: x * 2 };
+    },
+    recover: async ({ session, n }) => {
+      const done = readEffects(file).find((line) => line.startsWith(`${session} ${n} `));
+      if (done !== undefined) return { done: { value: Number(done.split(' ')[2]) } };
+      return n % 3n === 0n ? 'unknown' : 'not-done';
+    },
+  });
+}
+
+/** What was done, a line for each effect: lane, number and result. */
+export function readEffects(file: string): readonly string[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n').slice(0, -1);
+  } catch {
+    return [];
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * A payer as a process of its own, to be killed in the middle of its stream: real store, real HTTP.
- * Each life is a minute later by its clock, so that the lease of the one before it has ended.
+ * The next one goes on with its lanes at once.
  * @module
  */
 import { join } from 'node:path';
@@ -8,28 +8,20 @@ import { isFault } from '../../src/base/fault/index.ts';
 import { silentLog } from '../../src/base/log/index.ts';
 import { msat } from '../../src/base/money/index.ts';
 import { systemRandom } from '../../src/base/random/index.ts';
-import { systemClock, unixMs, type Clock } from '../../src/base/time/index.ts';
+import { systemClock } from '../../src/base/time/index.ts';
 import { Payer } from '../../src/payer/index.ts';
 import { openNet } from '../../src/port/net/index.ts';
 import { openPayerStore } from '../../src/port/store/index.ts';
 import { openFakeNetwork } from '../../src/port/wallet/index.ts';
 import { fixtureKeyring } from '../fixtures/keys.ts';
 
-const [dir = '', url = '', life = '0', units = '0', unitMsat = '0'] = process.argv.slice(2);
-const LEASE_MS = 61_000;
+const [dir = '', url = '', units = '0', unitMsat = '0'] = process.argv.slice(2);
 const CALLERS = 32;
 /** It ended by itself; the next one looks whether anything is left. */
 const USED_UP = 3;
 
 // Nothing is left behind when the test itself dies.
 process.on('disconnect', () => process.exit(0));
-const laterMs = LEASE_MS * Number(life);
-const clock: Clock = {
-  now: () => unixMs(systemClock.now() + laterMs),
-  monotonicMs: () => systemClock.monotonicMs(),
-  sleep: (ms, signal) => systemClock.sleep(ms, signal),
-  timer: (ms, fire) => systemClock.timer(ms, fire),
-};
 const wallet = openFakeNetwork({
   file: join(dir, 'network.db'),
   clock: systemClock,
@@ -40,7 +32,7 @@ const payer = new Payer({
   net: openNet(),
   store,
   wallet,
-  clock,
+  clock: systemClock,
   random: systemRandom,
   log: silentLog,
   keyring: fixtureKeyring(),

@@ -87,7 +87,7 @@ test(`${KILLS} kills of a payer: no number is used twice, no unit is lost`, asyn
   let kills = 0;
   try {
     for (let life = 0; ; life++) {
-      const code = await live({ dir, url: door.url, life, kill: kills < KILLS });
+      const code = await live({ dir, url: door.url, kill: kills < KILLS });
       if (code === 0) break;
       if (code === undefined) kills++;
       else assert.equal(code, 3, 'the payer ends by itself only when it has used everything up');
@@ -110,14 +110,9 @@ test(`${KILLS} kills of a payer: no number is used twice, no unit is lost`, asyn
 });
 
 /** One life of the payer; its exit code, or undefined when it was killed. */
-async function live(of: {
-  dir: string;
-  url: string;
-  life: number;
-  kill: boolean;
-}): Promise<number | undefined> {
+async function live(of: { dir: string; url: string; kill: boolean }): Promise<number | undefined> {
   const file = new URL('./payer-process.ts', import.meta.url);
-  const args = [of.dir, of.url, `${of.life}`, `${UNITS}`, `${UNIT_MSAT}`];
+  const args = [of.dir, of.url, `${UNITS}`, `${UNIT_MSAT}`];
   const child = fork(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const ended = once(child, 'exit') as Promise<[number | null]>;
   if (of.kill) {

@@ -14,7 +14,7 @@ import { systemClock, type Clock } from '../../src/base/time/index.ts';
 import { isBalanced } from '../../src/pay/ledger/index.ts';
 import type { PayerStream } from '../../src/payer/index.ts';
 import { openHostStore } from '../../src/port/store/index.ts';
-import { LAZY_MSAT, PRICE_MSAT } from './host-process.ts';
+import { EFFECTS, LAZY_MSAT, PRICE_MSAT, readEffects } from './host-process.ts';
 import { again, openWorld } from './run.ts';
 import { Victim, freePort } from './victim.ts';
 
@@ -23,6 +23,8 @@ export interface TickCrashReport {
   /** Calls that were answered, each charged once. */
   readonly answered: number;
   readonly failed: number;
+  /** Calls with effect once that a kill has cut: nobody knows, not charged. */
+  readonly cut: number;
   readonly servedMsat: bigint;
   /** What a lazy host has forgotten, in all kills and in the worst one. */
   readonly lostMsat: bigint;
@@ -46,6 +48,7 @@ const HASTY: Clock = {
 interface Tally {
   answered: number;
   failed: number;
+  cut: number;
   /** Of the answers of this life of the host, those that were charged by it. */
   charged: number;
   over: boolean;
@@ -59,8 +62,10 @@ export async function crashTicks(options: {
   kills: number;
   seed: number;
   durability: 'commit' | 'lazy';
+  /** One of those that the host sells. */
+  service?: 'work-none' | 'work-once' | 'work-kept';
 }): Promise<TickCrashReport> {
-  const { kills, seed, durability } = options;
+  const { kills, seed, durability, service = 'work-none' } = options;
   const dir = mkdtempSync(join(tmpdir(), 'tollcall-tick-crash-'));
   const random = seededRandom(seed);
   const port = await freePort();
@@ -70,12 +75,13 @@ export async function crashTicks(options: {
     await victim.start();
     const link = await again(() => world.payer.connect(world.url));
     const maxTotalMsat = msat(PRICE_MSAT * BigInt(UNITS));
-    const order = { service: 'work-none', units: UNITS, lanes: 4, maxTotalMsat };
+    const order = { service, units: UNITS, lanes: 4, maxTotalMsat };
     const stream = await world.payer.stream(link, order);
     const tally: Tally = {
       answered: 0,
       charged: 0,
       failed: 0,
+      cut: 0,
       over: false,
       servedMsat: 0n,
       worstMsat: 0n,
@@ -93,6 +99,7 @@ export async function crashTicks(options: {
     }
     tally.over = true;
     await load;
+    const { unitsLeft } = stream;
     await stream.close();
     await victim.kill();
     const servedMsat = await audit(dir, tally, durability === 'lazy' ? LAZY_MSAT : 0n);
@@ -100,13 +107,23 @@ export async function crashTicks(options: {
     const lostMsat = paid - servedMsat;
     assert(lostMsat >= 0n, 'no call was charged twice');
     if (durability === 'commit') assert.equal(lostMsat, 0n, 'served = answered x price');
-    const { answered, failed, worstMsat } = tally;
-    return { answered, failed, servedMsat, lostMsat, worstMsat };
+    const { answered, failed, cut, worstMsat } = tally;
+    assert.equal(unitsLeft, UNITS - answered, 'what was not answered was not spent');
+    checkEffects(dir, service === 'work-kept' ? answered : 0);
+    return { answered, failed, cut, servedMsat, lostMsat, worstMsat };
   } finally {
     await victim.close();
     await world.close();
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Each effect took place once under its number, and all of them were paid for. */
+function checkEffects(dir: string, answered: number): void {
+  const effects = readEffects(join(dir, EFFECTS));
+  const numbers = effects.map((line) => line.slice(0, line.lastIndexOf(' ')));
+  assert.equal(new Set(numbers).size, numbers.length, 'an effect took place twice');
+  assert.equal(effects.length, answered, 'each effect was answered');
 }
 
 /** The lanes as the dead host left them. Gives what they have spent. */
@@ -142,9 +159,10 @@ async function caller(stream: PayerStream, tally: Tally, random: Random): Promis
       tally.answered++;
       if (balance.chargedMsat > 0n) tally.charged++;
     } catch (error) {
-      const failed = isFault(error) && ['SERVICE_FAILED', 'CALL_FAILED'].includes(error.code);
-      if (!failed) throw error;
-      tally.failed++;
+      if (!isFault(error)) throw error;
+      if (error.code === 'CALL_OUTCOME_UNKNOWN') tally.cut++;
+      else if (['SERVICE_FAILED', 'CALL_FAILED'].includes(error.code)) tally.failed++;
+      else throw error;
     }
   }
 }

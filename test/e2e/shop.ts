@@ -20,7 +20,12 @@ import {
 } from '../../src/host/index.ts';
 import { Payer } from '../../src/payer/index.ts';
 import { openNet } from '../../src/port/net/index.ts';
-import { openHostStore, openPayerStore, type PayerStore } from '../../src/port/store/index.ts';
+import {
+  openHostStore,
+  openPayerStore,
+  type HostStore,
+  type PayerStore,
+} from '../../src/port/store/index.ts';
 import { openFakeNetwork, type FakeWallet } from '../../src/port/wallet/index.ts';
 import { fixtureHostKeys, fixtureKeyring } from '../fixtures/keys.ts';
 
@@ -38,6 +43,8 @@ export interface TestShop {
   readonly hostWallet: FakeWallet;
   /** How often each handler was begun, by service. */
   readonly begun: Map<string, number>;
+  readonly services: readonly Service[];
+  readonly store: HostStore;
   close(): Promise<void>;
 }
 
@@ -53,18 +60,21 @@ export interface TestShopOptions {
   readonly clock?: Clock;
   /** Sold besides the usual ones. */
   readonly services?: readonly Service[];
+  /** What the books have instead of their store. */
+  readonly wrap?: (store: HostStore) => HostStore;
 }
 
 /** Opens a shop that sells `echo`, `fail`, `slow`, `liar` and `once`. */
 export async function openShop(options: TestShopOptions = {}): Promise<TestShop> {
-  const { limits = {}, hostLimits = {}, services: more = [], ...terms } = options;
+  const { limits = {}, hostLimits = {}, services: more = [], wrap, ...terms } = options;
   const [clock, random, log] = [options.clock ?? systemClock, systemRandom, silentLog];
   const network = openFakeNetwork({ clock, random });
   const hostWallet = network.wallet('host');
   const payerWallet = network.wallet('payer');
   payerWallet.fund(msat(1_000_000_000n));
   const store = await openHostStore({ file: ':memory:', thread: false });
-  const books = await openBooks({ store, clock, log, limits, onBroken: () => undefined });
+  const kept = wrap?.(store) ?? store;
+  const books = await openBooks({ store: kept, clock, log, limits, onBroken: () => undefined });
   const begun = new Map<string, number>();
   const common = { description: 'For tests.', input: text, output: text };
   const price = { kind: 'each', priceMsat: PRICE_MSAT } as const;
@@ -122,6 +132,8 @@ export async function openShop(options: TestShopOptions = {}): Promise<TestShop>
     payerWallet,
     hostWallet,
     begun,
+    services,
+    store,
     close: async () => {
       await net.close();
       await door.close();

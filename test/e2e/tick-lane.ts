@@ -41,7 +41,7 @@ export interface TestLane {
 
 /** Buys lanes and gives them out; nothing else uses them. */
 export async function buyLanes(
-  shop: TestShop,
+  shop: Pick<TestShop, 'url' | 'payer' | 'payerStore'>,
   order: { service: string; units: number; lanes?: number; maxTotalMsat?: Msat },
 ): Promise<TestLane[]> {
   const link = await shop.payer.connect(shop.url);

@@ -245,6 +245,31 @@ function isCall({ url }: NetRequest): boolean {
   return new URL(url).pathname.startsWith('/call/');
 }
 
+test('lanes that another process used meanwhile go on where it has left them', async () => {
+  const net = new LyingNet();
+  const request = { ...order(500), purchaseId: '0e'.repeat(16) };
+  const before = await shop.payer.stream(link, request);
+  const late = await payerWith({
+    net,
+    store: { ...shop.payerStore, close: async () => undefined },
+  });
+  let asked = 0;
+  net.lie = async (_, honest) => {
+    const answer = await honest();
+    // What the first answer says is old when it arrives.
+    if (asked++ === 0) {
+      await Promise.all(Array.from({ length: 200 }, () => before.call({ text: 'a' })));
+      await before.close();
+    }
+    return answer;
+  };
+  const after = await late.payer.stream(late.link, request);
+  assert.equal(after.unitsLeft, 300);
+  assert.deepEqual((await after.call({ text: 'b' })).result, { text: 'b' });
+  await after.close();
+  await late.close();
+});
+
 test('a host that asks for ticks for ever, or charges more, is not believed', async () => {
   const net = new LyingNet();
   const { payer, link: own, close } = await payerWith({ net });

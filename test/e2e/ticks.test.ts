@@ -35,8 +35,17 @@ const bytes = service('bytes', {
   handler: (text) => text.length,
 });
 
+const bundles = service('bundles', {
+  description: 'Sold by bundles only.',
+  input: z.string(),
+  output: z.string(),
+  price: { kind: 'each', priceMsat: PRICE_MSAT },
+  ticks: 'none',
+  handler: (text) => text,
+});
+
 before(async () => {
-  shop = await openShop({ services: [paged, bytes], limits: { refundAfterMs: 0 } });
+  shop = await openShop({ services: [paged, bytes, bundles], limits: { refundAfterMs: 0 } });
   link = await shop.payer.connect(shop.url);
 });
 after(() => shop.close());
@@ -117,7 +126,8 @@ test('units are added while calls go on, and what is left comes back', async () 
   assert(lanes.length === 2 && lanes.every(({ closed }) => closed));
   assert.equal(added && (await added.receipt()).facts.servedMsat, 5n * PRICE_MSAT);
   assert(isBalanced(await shop.books.sheet()));
-  await assert.rejects(shop.payer.resumeStream(link, { service: 'once' }), faultOf('TICK_UNSOLD'));
+  const unsold = shop.payer.resumeStream(link, { service: 'bundles' });
+  await assert.rejects(unsold, faultOf('TICK_UNSOLD'));
 });
 
 test('a stream goes on where another one has left it, not while that is used', async () => {

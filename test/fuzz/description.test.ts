@@ -7,16 +7,31 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Json, JsonObject } from '../../src/base/json/index.ts';
 import { peerKey } from '../../src/port/keys/index.ts';
-import { parseDescription, priceFromJson } from '../../src/wire/toll/index.ts';
+import {
+  parseDescription,
+  priceFromJson,
+  ticksFromJson,
+  ticksText,
+} from '../../src/wire/toll/index.ts';
 import { bytes, mangled, onlyFaults, spoiled, values } from './hostile.ts';
 import { syncHostKeys } from '../fixtures/keys.ts';
 
 const KEY = syncHostKeys().publicPem;
 const PRICE: JsonObject = { kind: 'root', unit_msat: '1', minimum_msat: '2' };
+const TICKS: JsonObject = {
+  kind: 'units',
+  unit_msat: '1',
+  per_call: 1,
+  per_input_byte: 0.1,
+  per_output_byte: 0.1,
+  minimum_units: 2,
+  maximum_units: 9,
+};
 const SERVICE: JsonObject = {
   name: 'quotes',
   description: 'A quote.',
   price: PRICE,
+  ticks: TICKS,
   effect: 'none',
   max_calls: 5,
   input: {},
@@ -31,15 +46,18 @@ const GOOD: JsonObject = {
 
 test('descriptions of hosts', () => {
   const prices = spoiled(PRICE).map((price) => ({ ...GOOD, services: [{ ...SERVICE, price }] }));
+  const ticks = spoiled(TICKS).map((one) => ({ ...GOOD, services: [{ ...SERVICE, ticks: one }] }));
   const services = fc.array(spoiled(SERVICE)).map((list): Json => ({ ...GOOD, services: list }));
-  const names = [...Object.keys(GOOD), ...Object.keys(SERVICE), ...Object.keys(PRICE)];
+  const names = [GOOD, SERVICE, PRICE, TICKS].flatMap((one) => Object.keys(one));
   fc.assert(
-    fc.property(fc.oneof(values(names), spoiled(GOOD), services, prices), (value) => {
+    fc.property(fc.oneof(values(names), spoiled(GOOD), services, prices, ticks), (value) => {
       const description = onlyFaults(() => parseDescription(value));
-      for (const { name, description: text, price } of description?.services ?? []) {
+      for (const { name, description: text, price, ticks: sold } of description?.services ?? []) {
         assert.match(name, /^[a-z0-9-]{1,64}$/);
         assert.doesNotMatch(text.replaceAll('\n', ''), /\p{Cc}/u);
         onlyFaults(() => priceFromJson(price));
+        onlyFaults(() => sold && ticksFromJson(sold));
+        onlyFaults(() => sold && ticksText(sold));
       }
     }),
     { numRuns: 1000 },

@@ -66,7 +66,7 @@ export class GatedDisk {
       ...disk,
       commit: (groups: readonly CommitGroup[]): Promise<readonly GroupResult[]> =>
         gate(() => disk.commit(groups)),
-      commitLanes: (images) => gate(() => disk.commitLanes(images)),
+      commitLanes: (images, extra) => gate(() => disk.commitLanes(images, extra)),
       takeLanes: (lanes) => gate(() => disk.takeLanes(lanes)),
       close: async () => undefined,
     };

@@ -11,7 +11,13 @@ import { silentLog } from '../../src/base/log/index.ts';
 import { msat } from '../../src/base/money/index.ts';
 import { seededRandom } from '../../src/base/random/index.ts';
 import { unixMs, type Clock } from '../../src/base/time/index.ts';
-import { openBooks, type Books, type Durability, type LaneRun } from '../../src/books/index.ts';
+import {
+  openBooks,
+  type Books,
+  type Durability,
+  type LaneRun,
+  type Recover,
+} from '../../src/books/index.ts';
 import { isBalanced, type SessionTerms } from '../../src/pay/ledger/index.ts';
 import { laneId, laneKey, makeChain, type LaneTerms } from '../../src/pay/tick/index.ts';
 import { PayerLane, type LaneTicket } from '../../src/payer/lane.ts';
@@ -38,6 +44,18 @@ interface Call {
   charging: boolean;
   answered: boolean;
   over: boolean;
+  /** With effect once: how often its handler was begun, but for those that did nothing. */
+  begun: number;
+}
+
+/** What the world is made of. */
+export interface LaneWorldOptions {
+  readonly hosts: number;
+  readonly durability: Durability;
+  /** The service has effect once. */
+  readonly once?: boolean;
+  /** It knows of most of the calls that a crash has cut what became of them. */
+  readonly recovers?: boolean;
 }
 
 interface Run {
@@ -50,8 +68,7 @@ interface Run {
 /** The world. */
 export class LaneWorld {
   readonly gated: GatedDisk;
-  readonly #durability: Durability;
-  readonly #hosts: number;
+  readonly #options: LaneWorldOptions;
   books: Books[] = [];
   readonly lanes: PayerLane[];
   readonly calls: Call[] = [];
@@ -62,10 +79,9 @@ export class LaneWorld {
   readonly #problems: unknown[] = [];
   #made = 0;
 
-  private constructor(gated: GatedDisk, hosts: number, durability: Durability) {
+  private constructor(gated: GatedDisk, options: LaneWorldOptions) {
     this.gated = gated;
-    this.#hosts = hosts;
-    this.#durability = durability;
+    this.#options = options;
     this.lanes = Array.from({ length: LANES }, (_, place) => {
       const key = laneKey(CODE_KEY, { host: hex(1, 32), lane: laneId(SESSION, place) });
       const lane = laneId(SESSION, place);
@@ -74,8 +90,8 @@ export class LaneWorld {
   }
 
   /** Hosts over one store, and a payer that has paid for its lanes. */
-  static async make(hosts: number, durability: Durability): Promise<LaneWorld> {
-    const world = new LaneWorld(await GatedDisk.make(), hosts, durability);
+  static async make(options: LaneWorldOptions): Promise<LaneWorld> {
+    const world = new LaneWorld(await GatedDisk.make(), options);
     const { store } = world.gated.open();
     const books = await openBooks({ store, clock: world.#clock(), log: silentLog });
     await books.open(TERMS, LANE_TERMS);
@@ -88,12 +104,14 @@ export class LaneWorld {
   /** New processes on the disk as it is. */
   async start(): Promise<void> {
     this.books = [];
-    for (let host = 0; host < this.#hosts; host++) {
+    const { hosts, durability, recovers = false } = this.#options;
+    for (let host = 0; host < hosts; host++) {
       const { store, gate } = this.gated.open();
-      const durability = this.#durability;
       const limits = { durability, hotLanes: 1, answerBytes: 600, refundAfterMs: 0 };
       const parts = { store, clock: this.#clock(), log: silentLog, limits };
-      this.books.push(await openBooks({ ...parts, onBroken: () => undefined }));
+      const books = await openBooks({ ...parts, onBroken: () => undefined });
+      if (recovers) books.recoverWith(this.#recover);
+      this.books.push(books);
       gate();
     }
   }
@@ -105,8 +123,7 @@ export class LaneWorld {
     await settled();
     const before = this.lostMsat;
     this.lostMsat = maxOf(before, this.#answeredMsat() - (await this.spentMsat()));
-    const most = this.#durability.kind === 'lazy' ? this.#durability.maxMsat : 0n;
-    assert.ok(this.lostMsat - before <= most, 'a crash loses no more than is stated');
+    assert.ok(this.lostMsat - before <= this.#lazyMsat, 'a crash loses no more than is stated');
     await this.start();
   }
 
@@ -122,7 +139,7 @@ export class LaneWorld {
     const lane = this.lanes[place] ?? assert.fail();
     if (!lane.canTake(units)) return;
     const hash = sha256Hex(new Uint8Array([this.#made & 0xff, this.#made++ >> 8]));
-    const flags = { charging: false, answered: false, over: false };
+    const flags = { charging: false, answered: false, over: false, begun: 0 };
     const call: Call = { place, ticket: lane.take(units), hash, ...flags };
     this.calls.push(call);
     this.#send(call, host);
@@ -151,7 +168,7 @@ export class LaneWorld {
   release(index: number): void {
     const found = this.#take(index);
     if (found === undefined) return;
-    found.run.release();
+    this.#expect(found.run.release(), found.call);
   }
 
   /** The payer asks for its money back: the lanes are closed. */
@@ -177,8 +194,10 @@ export class LaneWorld {
     const spentMsat = await this.spentMsat();
     const charging = this.calls.filter((call) => call.charging);
     assert.ok(spentMsat <= sumMsat(charging), 'one charge for each call');
-    const unsaved = this.#durability.kind === 'lazy' ? this.#durability.maxMsat : 0n;
-    assert.ok(spentMsat + this.lostMsat + unsaved >= this.#answeredMsat(), 'no charge is lost');
+    assert.ok(
+      spentMsat + this.lostMsat + this.#lazyMsat >= this.#answeredMsat(),
+      'no charge is lost',
+    );
     assert.ok(spentMsat <= BigInt(LENGTH * LANES) * UNIT_MSAT, 'no more than was paid');
   }
 
@@ -209,6 +228,17 @@ export class LaneWorld {
     return this.#answeredMsat();
   }
 
+  /** What handlers have done, but for what nobody knows. */
+  doneMsat(): bigint {
+    return sumMsat(this.calls.filter((call) => call.charging));
+  }
+
+  /** What a host may forget: an answer of effect once does not leave before its charge. */
+  get #lazyMsat(): bigint {
+    const { durability, once = false } = this.#options;
+    return durability.kind === 'lazy' && !once ? durability.maxMsat : 0n;
+  }
+
   #answeredMsat(): bigint {
     return sumMsat(this.calls.filter((call) => call.answered));
   }
@@ -218,25 +248,41 @@ export class LaneWorld {
     const lane = this.lanes[call.place] ?? assert.fail();
     const { n, done, index, secret } = lane.credential(call.ticket, call.hash);
     const digest = new Uint32Array(fromHex(call.hash.slice(0, 32), 'hash').buffer);
-    const request = { n, done, digest, units: call.ticket.units };
+    const { once = false } = this.#options;
+    const request = { n, done, digest, units: call.ticket.units, once };
     const sent = lanes.load(fromHex(lane.lane, 'lane')).then((slot) => {
       const admission = lanes.admit(slot, request, { index, secret });
-      if (admission.kind === 'run') {
-        this.#admitted(call, admission.run, host);
-        return undefined;
-      }
+      if (admission.kind === 'run') return this.#admitted(call, admission.run, host);
       return Promise.resolve(admission.answer).then((body) => this.#answer(call, body));
     });
     this.#expect(sent, call);
   }
 
-  #admitted(call: Call, run: LaneRun, host: number): void {
+  #admitted(call: Call, run: LaneRun, host: number): Promise<void> | undefined {
+    const { hosts, durability, once = false } = this.#options;
     // Of several hosts one may not know yet that another one has the lane: it writes nothing.
-    const knows = this.#hosts === 1 && this.#durability.kind === 'commit';
+    const knows = hosts === 1 && durability.kind === 'commit';
     if (!run.rerun && knows) assert.ok(!call.answered, 'what was charged does not run as new');
-    if (run.rerun) assert.ok(call.charging, 'it was charged');
-    this.runs.push({ call, run, host });
+    if (run.rerun) assert.ok(call.charging && !once, 'it was charged, and may run again');
+    if (!run.once) return void this.runs.push({ call, run, host });
+    return run.started().then(() => {
+      assert.equal(++call.begun, 1, 'effect once');
+      assert.ok(!call.over, 'it does not begin once the payer was told an outcome');
+      this.runs.push({ call, run, host });
+    });
   }
+
+  /** What became of a call that a crash has cut: a handler that was to return has done its work. */
+  readonly #recover: Recover = async ({ session, n }) => {
+    await settled();
+    const call = this.calls.find(({ place, ticket }) => {
+      return laneId(SESSION, place) === session && BigInt(ticket.n) === n;
+    });
+    if (call === undefined || isUnknown(call)) return 'unknown';
+    if (call.charging) return { done: bodyOf(call) };
+    call.begun = 0;
+    return 'not-done';
+  };
 
   #answer(call: Call, body: Uint8Array): void {
     assert.ok(call.charging, 'an answer was charged');
@@ -255,8 +301,10 @@ export class LaneWorld {
     work.catch((error: unknown) => {
       if (!isFault(error) || !this.#mayBe(error, call)) return void this.#problems.push(error);
       if (call === undefined || !FINAL.has(error.code)) return;
+      // Durable before it was told: it is not charged, whatever was on its way.
+      if (DEAD.has(error.code) && this.#options.once === true) call.charging = false;
       // What a closed lane has charged, or another host, the payer learns from the statement.
-      const certain = this.#hosts === 1 && !call.charging;
+      const certain = this.#options.hosts === 1 && !call.charging;
       this.#over(call, certain ? 0 : call.ticket.units);
     });
   }
@@ -264,6 +312,7 @@ export class LaneWorld {
   #mayBe({ code }: Fault, call: Call | undefined): boolean {
     if (call === undefined) return code.startsWith('REFUND_') || BROKEN.has(code);
     if (code === 'CALL_FORGOTTEN') return call.over;
+    if (code === 'CALL_OUTCOME_UNKNOWN' && this.#options.recovers) return isUnknown(call);
     return BROKEN.has(code) || FINAL.has(code) || PASSING.has(code);
   }
 
@@ -283,7 +332,13 @@ export class LaneWorld {
 
 const BROKEN = new Set(['STORE_FAILED', 'HOST_BROKEN']);
 const PASSING = new Set(['LANE_MOVED', 'CALL_BUSY', 'SERVICE_FAILED', 'CALL_BUDGET']);
-const FINAL = new Set(['CALL_FAILED', 'CALL_RERUNS', 'LANE_CLOSED']);
+const DEAD = new Set(['CALL_FAILED', 'CALL_OUTCOME_UNKNOWN']);
+const FINAL = new Set([...DEAD, 'CALL_RERUNS', 'LANE_CLOSED']);
+
+/** The service does not know what became of every fourth call. */
+function isUnknown({ ticket }: Call): boolean {
+  return ticket.n % 4 === 3;
+}
 
 function chainOf(place: number): ReturnType<typeof makeChain> {
   return makeChain(seededRandom(100 + place).bytes(32), LENGTH);

@@ -6,14 +6,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { msat } from '../../src/base/money/index.ts';
-import type { Durability } from '../../src/books/index.ts';
 import type { Fate } from './gated-store.ts';
-import { LAZY_MSAT, LENGTH, LaneWorld, UNIT_MSAT } from './lane-world.ts';
+import { LAZY_MSAT, LENGTH, LaneWorld, UNIT_MSAT, type LaneWorldOptions } from './lane-world.ts';
 
 type Event = (world: LaneWorld) => unknown;
 
-const COMMIT: Durability = { kind: 'commit' };
-const LAZY: Durability = { kind: 'lazy', maxMs: 1_000, maxMsat: msat(LAZY_MSAT) };
+const COMMIT: LaneWorldOptions = { hosts: 1, durability: { kind: 'commit' } };
+const TWO: LaneWorldOptions = { ...COMMIT, hosts: 2 };
+const LAZY: LaneWorldOptions = {
+  ...COMMIT,
+  durability: { kind: 'lazy', maxMs: 1_000, maxMsat: msat(LAZY_MSAT) },
+};
+const ONCE: LaneWorldOptions = { ...COMMIT, once: true };
 
 const place = fc.nat(1);
 const host = fc.nat(1);
@@ -52,13 +56,13 @@ function named<T>(
 
 async function holds(
   events: readonly fc.WeightedArbitrary<Event>[],
-  { hosts, durability }: { hosts: number; durability: Durability },
+  options: LaneWorldOptions,
   end: (world: LaneWorld) => Promise<void>,
 ): Promise<void> {
   const list = fc.array(fc.oneof(...events), { minLength: 20, maxLength: 120, size: 'max' });
   await fc.assert(
     fc.asyncProperty(list, async (all) => {
-      const world = await LaneWorld.make(hosts, durability);
+      const world = await LaneWorld.make(options);
       for (const run of all) {
         await run(world);
         await world.check();
@@ -75,32 +79,55 @@ async function exact(world: LaneWorld): Promise<void> {
 }
 
 test('commit: each answer is charged once, whatever crashes', async () => {
-  await holds([...calls, ...crashes], { hosts: 1, durability: COMMIT }, async (world) => {
+  await holds([...calls, ...crashes], COMMIT, async (world) => {
     assert.equal(world.lostMsat, 0n);
     assert.ok((await world.spentMsat()) >= world.answeredMsat());
   });
 });
 
 test('commit: lanes are closed while calls run, and what was spent stays spent', async () => {
-  await holds(
-    [...calls, ...crashes, ...closes],
-    { hosts: 1, durability: COMMIT },
-    async (world) => {
-      assert.equal(world.lostMsat, 0n);
-    },
-  );
+  await holds([...calls, ...crashes, ...closes], COMMIT, async (world) => {
+    assert.equal(world.lostMsat, 0n);
+  });
 });
 
 test('lazy: a crash forgets no more than the bound', async () => {
-  await holds([...calls, ...crashes], { hosts: 1, durability: LAZY }, async () => undefined);
+  await holds([...calls, ...crashes], LAZY, async () => undefined);
 });
 
 test('two hosts over one store, the same lanes in turns: exactly what was paid', async () => {
-  await holds(calls, { hosts: 2, durability: COMMIT }, exact);
+  await holds(calls, TWO, exact);
+});
+
+test('once: each effect takes place once, and each answer is charged once', async () => {
+  await holds([...calls, ...crashes], ONCE, exact);
+});
+
+test('once: a service that knows what it has done is paid for that', async () => {
+  await holds([...calls, ...crashes], { ...ONCE, recovers: true }, async (world) => {
+    await exact(world);
+    assert.equal(await world.spentMsat(), world.doneMsat(), 'but for what nobody knows');
+  });
+});
+
+test('once: lanes are closed while calls run or are cut', async () => {
+  await holds([...calls, ...crashes, ...closes], { ...ONCE, recovers: true }, async (world) => {
+    assert.equal(world.lostMsat, 0n);
+  });
+});
+
+test('once, lazy: nothing is lost all the same', async () => {
+  await holds([...calls, ...crashes], { ...LAZY, once: true }, exact);
+});
+
+test('once: two hosts over one store, the same lanes in turns', async () => {
+  await holds(calls, { ...TWO, once: true }, async (world) => {
+    assert.equal(world.lostMsat, 0n);
+  });
 });
 
 test('two hosts use a lane up between them, and not a unit more', async () => {
-  const world = await LaneWorld.make(2, COMMIT);
+  const world = await LaneWorld.make(TWO);
   for (let i = 0; i < 4 * LENGTH; i++) {
     world.call(i % 2, 1, i >> 1);
     await world.check();

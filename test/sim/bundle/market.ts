@@ -106,9 +106,9 @@ export abstract class Market {
       this.#changed = true;
       return disks.host.commit(groups);
     };
-    const commitLanes = (images: Uint8Array): ReturnType<HostStore['commitLanes']> => {
+    const commitLanes: HostStore['commitLanes'] = (images, extra) => {
       this.#changed = true;
-      return disks.host.commitLanes(images);
+      return disks.host.commitLanes(images, extra);
     };
     this.hostDisk = { ...disks.host, commit, commitLanes };
     const random = seededRandom(world.random.below(2 ** 31));

@@ -1,6 +1,6 @@
 /**
  * Markets where calls are paid with ticks: payers use lanes up, crash and go on; hosts crash, are
- * lazy, have wallets that stall, or lie about where lanes stand.
+ * lazy, have wallets that stall, or lie about where lanes stand. Some services have effect once.
  * @module
  */
 import assert from 'node:assert/strict';
@@ -10,14 +10,21 @@ import { sha256Hex } from '../../../src/base/hash/index.ts';
 import { jsonObject, parseJson, type Json, type JsonObject } from '../../../src/base/json/index.ts';
 import { msat } from '../../../src/base/money/index.ts';
 import type { BooksOptions } from '../../../src/books/index.ts';
-import type { HostParts, HostResponse } from '../../../src/host/index.ts';
+import type { HostParts, HostResponse, ServiceOptions } from '../../../src/host/index.ts';
 import type { Sheet } from '../../../src/pay/ledger/index.ts';
 import type { Link, Payer, PayerSession, PayerStream } from '../../../src/payer/index.ts';
 import type { NetRequest } from '../../../src/port/net/index.ts';
 import type { Wallet } from '../../../src/port/wallet/index.ts';
 import { isTick, parseTick } from '../../../src/wire/toll/index.ts';
 import type { Life, World } from '../world.ts';
-import { HOST_URL, Market, PRICE_MSAT, openDisks, type MarketOptions } from './market.ts';
+import {
+  HOST_URL,
+  Market,
+  PRICE_MSAT,
+  openDisks,
+  type MarketOptions,
+  type Value,
+} from './market.ts';
 import { badWallet, withMethods } from './wallets.ts';
 
 /** Runs a market until every payer has used its lanes up, or has got the rest of them back. */
@@ -25,17 +32,22 @@ export async function runTicks(world: World, options: MarketOptions): Promise<un
   return new TickMarket(world, options, await openDisks(options)).run();
 }
 
-const SERVICE = 'work-none';
 const LANES = 2;
 /** What a lazy host may lose in one crash. */
 const LAZY_CALLS = 2;
 /** So often a payer tries to get on with a host that lies. */
 const TRIES = 12;
+/** So long a service takes now and then to find out what became of a call; nobody waits for it. */
+const HANGS_MS = 60_000;
 
 class TickMarket extends Market {
   readonly #lazy = this.world.seed % 4 === 1;
   readonly #refunds = this.world.seed % 4 === 2;
   readonly #lies = this.world.seed % 4 === 3;
+  readonly #once = this.world.seed % 3 === 0;
+  readonly #recovers = this.world.seed % 6 === 0;
+  /** What the handlers of effect once have done, and how often, by lane and number. */
+  readonly #done = new Map<string, { readonly value: number; readonly times: number }>();
   #begun = 0;
   #answered = 0;
   #failed = 0;
@@ -54,6 +66,26 @@ class TickMarket extends Market {
     const limits = { hotLanes: 2, answerBytes: 500, ...(this.#lazy ? lazy : {}) };
     if (!this.#refunds) return { limits };
     return { limits, wallet: badWallet(life.world as World, this.hostWallet) };
+  }
+
+  protected override async work(life: Life, input: Value, key: string): Promise<Value> {
+    const { value } = await super.work(life, input, key);
+    this.#done.set(key, { value, times: 1 + (this.#done.get(key)?.times ?? 0) });
+    return { value };
+  }
+
+  protected override recover(life: Life): ServiceOptions<Value, Value>['recover'] {
+    if (!this.#recovers) return undefined;
+    return async ({ session, n }) => {
+      await life.sleep(life.random.below(8) === 0 ? HANGS_MS : life.random.below(300));
+      const key = `${session} ${n}`;
+      const { value } = this.#done.get(key) ?? {};
+      if (value !== undefined) return { done: { value } };
+      if (life.random.below(4) === 0) return 'unknown';
+      // It is begun again.
+      this.begun.delete(key);
+      return 'not-done';
+    };
   }
 
   /** Its payments take their time. */
@@ -103,7 +135,10 @@ class TickMarket extends Market {
 
   protected override async checkBooks(sheet: Sheet): Promise<void> {
     await super.checkBooks(sheet);
-    const lostCalls = this.#lazy ? LAZY_CALLS * (1 + this.hostNode.crashes) : 0;
+    if (this.#once) {
+      for (const [key, { times }] of this.#done) assert.equal(times, 1, `${key} was done twice`);
+    }
+    const lostCalls = this.#lazy && !this.#once ? LAZY_CALLS * (1 + this.hostNode.crashes) : 0;
     const served = sheet.servedMsat + PRICE_MSAT * BigInt(lostCalls);
     assert(served >= PRICE_MSAT * BigInt(this.#answered) || this.#lies, 'no charge is lost');
     assert(sheet.servedMsat <= PRICE_MSAT * BigInt(this.#begun), 'one charge for each call');
@@ -128,7 +163,8 @@ class TickMarket extends Market {
     const open = this.#begun - this.#answered - this.#failed;
     const charged = Number(servedMsat / PRICE_MSAT);
     assert(charged <= this.#answered + open, 'a call that failed is not charged');
-    if (!this.#lazy) assert(charged >= this.#answered, 'what was answered was charged');
+    if (!this.#lazy || this.#once)
+      assert(charged >= this.#answered, 'what was answered was charged');
   }
 
   /** The lanes, bought or found again; undefined when nothing is left of them. */
@@ -139,7 +175,7 @@ class TickMarket extends Market {
     readonly life: Life;
   }): Promise<PayerStream | undefined> {
     const units = this.#units;
-    const order = { service: SERVICE, units, lanes: LANES };
+    const order = { service: this.#once ? 'work-once' : 'work-none', units, lanes: LANES };
     const maxTotalMsat = msat(PRICE_MSAT * BigInt(units));
     const purchaseId = `${of.index}a`.padStart(32, '0');
     for (;;) {
@@ -258,7 +294,11 @@ const LANE_LIES: readonly ((lane: JsonObject) => JsonObject)[] = [
   () => ({}),
 ];
 
-const FAILED: ReadonlySet<Fault['code']> = new Set(['SERVICE_FAILED', 'CALL_FAILED'] as const);
+const FAILED: ReadonlySet<Fault['code']> = new Set([
+  'SERVICE_FAILED',
+  'CALL_FAILED',
+  'CALL_OUTCOME_UNKNOWN',
+] as const);
 const UNKNOWN: ReadonlySet<Fault['code']> = new Set([
   'CALL_UNANSWERED',
   'HOST_UNREACHABLE',
