@@ -1,6 +1,6 @@
 /**
  * The HTTP door: node:http or node:https in front of a host. Plain text on loopback, or behind a
- * proxy, only. In a process of a cluster it shares its port with the others.
+ * proxy, only. Several processes may share its port.
  * @module
  */
 import {
@@ -54,6 +54,8 @@ export interface DoorAddress {
    * writes. Without it all its visitors would share one quota. Nobody else may reach the port.
    */
   readonly behindProxy?: boolean;
+  /** Other processes of this host listen here too. */
+  readonly shared?: boolean;
   readonly limits?: Partial<DoorLimits>;
   /** The largest body; that of the host. */
   readonly bodyBytes?: number;
@@ -233,14 +235,20 @@ function send({ limits, visitors }: Room, outgoing: ServerResponse, answer: Host
   outgoing.once('close', done);
 }
 
-function listen(server: Server, at: { address: string; port: number }): Promise<void> {
+/**
+ * Linux deals connections out to all who listen at one port, and takes those back that wait for a
+ * process that dies. Elsewhere `node:cluster` does, from one process.
+ */
+const SYSTEM_DEALS = process.platform === 'linux';
+
+function listen(server: Server, { address, port, shared = false }: DoorAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
       const problem =
         'code' in error && error.code === 'EADDRINUSE' ? 'address in use' : 'cannot listen';
-      reject(new Fault('CONFIG_INVALID', { port: at.port, problem }, error));
+      reject(new Fault('CONFIG_INVALID', { port, problem }, error));
     });
-    server.listen(at.port, at.address, resolve);
+    server.listen({ port, host: address, reusePort: shared && SYSTEM_DEALS }, resolve);
   });
 }
 

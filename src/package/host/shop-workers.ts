@@ -18,8 +18,10 @@ import {
   LEAVE_MS,
   MAX_RESTARTS,
   RESTART_PAUSE_MS,
+  WORKER_ASK_MS,
   WORKER_FLUSH_MS,
   WORKER_SETTLED_MS,
+  WORKER_SILENT_MS,
   WORKER_START_MS,
 } from './limits.ts';
 import { LINES, controlWorker, type WorkerControl, type WorkerStart } from './worker-line.ts';
@@ -179,6 +181,22 @@ export class ShopWorkers {
     this.#url = await this.#inTime(running, () => running.control.listen(this.#port));
     running.sinceMs = systemClock.monotonicMs();
     void this.#watch(running);
+    void this.#ask(running);
+  }
+
+  /** One that hangs holds up whoever needs what it has not brought into the store. */
+  async #ask({ number, child, control, gone }: Running): Promise<void> {
+    const over = new AbortController();
+    void gone.catch(() => undefined).then(() => over.abort());
+    while (!over.signal.aborted) {
+      const late = systemClock.timer(WORKER_SILENT_MS, () => {
+        this.#parts.log.error('a worker does not answer; it is killed', { worker: number });
+        child.kill('SIGKILL');
+      });
+      await control.count().catch(() => undefined);
+      late();
+      await systemClock.sleep(WORKER_ASK_MS, over.signal).catch(() => undefined);
+    }
   }
 
   async #inTime<T>(running: Running, work: () => Promise<T>): Promise<T> {

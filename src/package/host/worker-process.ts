@@ -1,6 +1,6 @@
 /**
- * Starts the process of a worker. `node:cluster` shares the port among them; its settings belong to
- * the whole program and are put back after each start.
+ * Starts the process of a worker. Where the system does not share a port among processes,
+ * `node:cluster` does; its settings belong to the whole program and are put back after each start.
  * @module
  */
 import type { ChildProcess } from 'node:child_process';

@@ -94,7 +94,8 @@ export class WorkerRoom implements WorkerControl {
   async listen(port: number): Promise<string> {
     const { start, host, log } = this.#opened();
     const { door, limits } = start;
-    const at = { ...door, port, limits: limits.door, bodyBytes: limits.host.bodyBytes };
+    const { bodyBytes } = limits.host;
+    const at = { ...door, port, shared: true, limits: limits.door, bodyBytes };
     this.#door = await openHttpDoor(host, at, log);
     return this.#door.url;
   }
