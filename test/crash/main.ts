@@ -25,8 +25,12 @@ const kills = Number(values.kills);
 process.stdout.write(`seed ${seed}, ${kills} kills\n`);
 if (values.workers) {
   const primaryKills = Number(values['primary-kills']);
-  const { answered, failed } = await crashWorkers({ workerKills: kills, primaryKills, seed });
-  process.stdout.write(`answered ${answered}, failed ${failed}: lost 0, doubled 0\n`);
+  const durability = values.ticks === 'lazy' ? 'lazy' : 'commit';
+  const found = await crashWorkers({ workerKills: kills, primaryKills, seed, durability });
+  const { answered, failed, lostMsat } = found;
+  process.stdout.write(
+    `answered ${answered}, failed ${failed}: lost ${lostMsat} msat, doubled 0\n`,
+  );
 } else if (values.ticks === undefined) {
   const { answered, failed, cut, sheet } = await crashRun({ kills, seed });
   process.stdout.write(

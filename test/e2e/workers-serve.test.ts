@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { msat } from '../../src/base/money/index.ts';
 import { end, Home, type Dev } from './cli.ts';
-import { SERVICES, openBuyer, readMetrics, workersOf, writeConfig } from './workers-shop.ts';
+import { SERVICES, openBuyer, readMetrics, workersOf, writeConfig } from './served-workers.ts';
 
 const home = new Home();
 after(() => home.leave());

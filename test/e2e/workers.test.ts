@@ -18,7 +18,7 @@ import {
   workersOf,
   writeConfig,
   type Buyer,
-} from './workers-shop.ts';
+} from './served-workers.ts';
 
 const PRICE_MSAT = 1000n;
 

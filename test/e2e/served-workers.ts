@@ -50,7 +50,7 @@ export function writeConfig(home: Home, name: string, more = ''): string {
   const text = `${SERVICES}
 export default { network: 'regtest', services: [who, slow, once], wallet, dir: './host',
   listen: { port: 0 }, metrics: { port: 0 }, workers: 2,
-  limits: { door: { connectionsPerAddress: 1000 }, host: { stopGraceMs: 3000 } },
+  limits: { door: { connectionsPerAddress: 1000 }, host: { stopGraceMs: 20_000 } },
   caps: { refundAfterMs: 0 }, ${more} };
 `;
   writeFileSync(file, text);
