@@ -375,12 +375,24 @@ export class Lanes {
 
   #checkClosed(session: string): void {
     const slots = [...(this.#sessions.get(session)?.slots ?? [])];
-    if (slots.every((slot) => this.isFree(slot))) this.#closing.get(session)?.();
+    const closed = this.#closing.get(session);
+    if (closed === undefined || !slots.every((slot) => this.isFree(slot))) return;
+    // In this turn: the answer of a repeat that is read would be one more call under way.
+    for (const slot of slots) this.#at(slot).leaving ??= Promise.withResolvers();
+    closed();
   }
 
   /** No call of a lane in memory is under way. */
   isFree(slot: number): boolean {
     return this.#table.running(slot) === 0;
+  }
+
+  /**
+   * A lane in memory may be served elsewhere: no call is under way, and at most the last one can be
+   * asked for again. Its answers stay behind, and would be made again there, at no cost.
+   */
+  mayMove(slot: number): boolean {
+    return this.isFree(slot) && this.#table.numbers(slot) <= 1;
   }
 
   /** Lets go of lanes that were not used since the last look: a sixteenth of all, or none. */

@@ -30,6 +30,8 @@ export interface LaneCounterParts {
    * let go instead.
    */
   readonly seen?: (slot: number, lane: Uint8Array, call: Call) => Promise<void> | undefined;
+  /** Told of each call that is new and begins to run. */
+  readonly began?: (slot: number, call: Call) => void;
 }
 
 /** Loads lanes; the payer may be faster than the wallet's wake-up. */
@@ -100,6 +102,7 @@ export class LaneCounter {
       return { body: await admission.answer, balance };
     }
     const { run } = admission;
+    if (!run.rerun) this.#parts.began?.(slot, call);
     if (run.once) await run.started();
     const byAnswer = service.ticks.byAnswer?.(call.input);
     const ran = this.#runs.run(service, call.input, new LaneCallName(credential));

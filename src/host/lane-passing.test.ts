@@ -53,7 +53,7 @@ function world(said: readonly Said[], heard: readonly Heard[] = []): World {
         if (say !== 'here') throw new Fault(say);
         return 0;
       },
-      isFree: () => made.free,
+      mayMove: () => made.free,
     },
     letGo: async () => void log.push('let go'),
     peer: (worker) => ({
@@ -168,11 +168,18 @@ test('a call that was passed on goes nowhere else', async () => {
 
 test('a row of calls through one other worker moves the lane to it', async () => {
   const { passing, log, load } = world(['here'], [YES]);
-  const seen = (via?: number): Promise<void> | undefined => passing.seen(0, LANE, callOf({ via }));
+  const repeated = (via: number): Promise<void> | undefined =>
+    passing.seen(0, LANE, callOf({ via }));
+  const seen = (via?: number): Promise<void> | undefined => {
+    const leaving = passing.seen(0, LANE, callOf({ via }));
+    if (leaving === undefined) passing.began(0, callOf({ via }));
+    return leaving;
+  };
   for (let i = 1; i < GUEST_CALLS; i++) assert.equal(seen(2), undefined);
   assert.equal(seen(3), undefined, 'another one');
   for (let i = 1; i < GUEST_CALLS; i++) assert.equal(seen(2), undefined);
   assert.equal(seen(), undefined, 'one of its own');
+  for (let i = 0; i < GUEST_CALLS; i++) assert.equal(repeated(2), undefined, 'costs nothing');
   for (let i = 1; i < GUEST_CALLS; i++) assert.equal(seen(2), undefined);
   await seen(2);
   assert.deepEqual(log, ['let go']);
@@ -182,11 +189,12 @@ test('a row of calls through one other worker moves the lane to it', async () =>
   assert.deepEqual(log, ['let go', 'let go', 'worker 2']);
 });
 
-test('a lane with calls under way is not let go', () => {
+test('a lane that is in use is not let go', () => {
   const made = world([]);
   made.free = false;
   for (let i = 0; i < 3 * GUEST_CALLS; i++) {
     assert.equal(made.passing.seen(0, LANE, callOf({ via: 2 })), undefined);
+    made.passing.began(0, callOf({ via: 2 }));
   }
   made.free = true;
   assert.ok(made.passing.seen(0, LANE, callOf({ via: 2 })));

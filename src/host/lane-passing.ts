@@ -17,7 +17,7 @@ import { answeredFault, type Passage } from './passage.ts';
 export interface LanePassingParts {
   /** The number of this worker. */
   readonly worker: number;
-  readonly lanes: Pick<Lanes, 'load' | 'isFree'>;
+  readonly lanes: Pick<Lanes, 'load' | 'mayMove'>;
   /** As `WorkerLanes.letGo`. */
   readonly letGo: (lane: Uint8Array) => Promise<void>;
   /** The way to the inner door of a worker, also of one that has ended. */
@@ -32,7 +32,7 @@ export class LanePassing {
   readonly #parts: LanePassingParts;
   /** Lanes that another worker has, as it was last said; the oldest are forgotten first. */
   readonly #elsewhere = new Map<string, number>();
-  /** By slot: calls that came through one other worker in a row, and which one. */
+  /** By slot: new calls that came through one other worker in a row, and which one. */
   readonly #guests: number[] = [];
   readonly #guestVia: number[] = [];
   readonly #waiting = new Set<(fault: Fault) => void>();
@@ -71,14 +71,20 @@ export class LanePassing {
       this.#guests[slot] = 0;
       return undefined;
     }
-    const before = this.#guestVia[slot] === via ? (this.#guests[slot] ?? 0) : 0;
+    if (this.#guestVia[slot] !== via) this.#guests[slot] = 0;
     this.#guestVia[slot] = via;
-    this.#guests[slot] = before + 1;
     // Only between two calls: those under way would keep the others waiting.
-    if (before + 1 < GUEST_CALLS || !this.#parts.lanes.isFree(slot)) return undefined;
+    const isGuest = (this.#guests[slot] ?? 0) >= GUEST_CALLS - 1;
+    if (!isGuest || !this.#parts.lanes.mayMove(slot)) return undefined;
     this.#guests[slot] = 0;
     this.#remember(toHex(lane), via);
     return this.#race(this.#parts.letGo(lane));
+  }
+
+  /** It was new, and runs. Repeats cost nothing, so they move nothing. */
+  began(slot: number, { via }: Call): void {
+    const isGuest = via !== undefined && via === this.#guestVia[slot];
+    if (isGuest) this.#guests[slot] = (this.#guests[slot] ?? 0) + 1;
   }
 
   /** Nobody waits for the primary or another worker any more. */

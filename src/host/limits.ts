@@ -123,10 +123,10 @@ export const LIABILITY_SHARES = 16n;
  */
 export const ELSEWHERE_LANES = 100_000;
 /**
- * Calls of one lane in a row that came through one other worker before the lane is let go for that
- * one. Passing a call on costs a few times what serving it does; moving a lane costs a commit of
- * the primary, so it has to be worth many calls. A payer's connections may end at several workers:
- * then there is no such row, and the lane stays.
+ * New calls of one lane in a row that came through one other worker before the lane is let go for
+ * that one. Passing a call on costs a few times what serving it does; moving a lane costs a commit
+ * of the primary, so it has to be worth many calls. A payer's connections may end at several
+ * workers: then there is no such row, and the lane stays.
  */
 export const GUEST_CALLS = 64;
 /**

@@ -93,7 +93,8 @@ export function openWorkerHost(parts: WorkerHostParts): WorkerHost {
   const runs = new Runs({ clock, log, limits });
   const load: LanePassing['load'] = (lane, call) => passing.load(lane, call);
   const seen: LanePassing['seen'] = (slot, lane, call) => passing.seen(slot, lane, call);
-  const counter = new LaneCounter({ keys, lanes, load, seen }, runs);
+  const began: LanePassing['began'] = (slot, call) => passing.began(slot, call);
+  const counter = new LaneCounter({ keys, lanes, load, seen, began }, runs);
   const gate = new CallGate({
     clock,
     limits,

@@ -13,7 +13,7 @@ import { balanceFromJson } from '../../src/wire/toll/index.ts';
 import { hostPage } from '../../src/web/index.ts';
 import { buyCredentials } from './credentials.ts';
 import { PRICE_MSAT } from './shop.ts';
-import { buyLanes, postTick, standing, type TestLane } from './tick-lane.ts';
+import { buyLanes, postTick, standing, type TestLane, type TickReply } from './tick-lane.ts';
 import { openWorkerShop, type WorkerShop } from './worker-shop.ts';
 
 let world: WorkerShop;
@@ -32,8 +32,18 @@ const words = service('words', {
   handler: ({ text }) => text.length,
 });
 
+let counted = 0;
+/** Never says the same twice. */
+const count = service('count', {
+  description: 'Says how often it was asked.',
+  input: z.strictObject({ text: z.string() }),
+  output: z.number(),
+  price: { kind: 'each', priceMsat: PRICE_MSAT },
+  handler: () => ++counted,
+});
+
 before(async () => {
-  world = await openWorkerShop({ services: [words], page: hostPage });
+  world = await openWorkerShop({ services: [words, count], page: hostPage });
 });
 after(() => world.close());
 
@@ -279,6 +289,23 @@ test('a lane whose calls come through another worker is let go, and nobody notic
   const credential = lane.credential({ n: 71, done: 71, index: 72 });
   assert.equal((await postTick(first.url, 'echo', credential)).status, 200);
   assert.equal((await standing(lane)).spent, 72);
+});
+
+test('no answer is made again for nothing by having its lane move to and fro', async () => {
+  const lane = await laneOf(0, 200, 'count');
+  const urls = world.workers.map(({ url }) => url);
+  const [, second = ''] = urls;
+  const send = (url: string, n: number): Promise<TickReply> =>
+    postTick(url, 'count', lane.credential({ n, index: n + 1 }));
+  const answers = await Promise.all(Array.from({ length: 63 }, (_, i) => send(second, i + 1)));
+  for (const url of urls.toReversed()) {
+    for (let n = 1; n <= 65; n++) {
+      const { body, balance } = await send(url, 1 + (n % 63));
+      assert.deepEqual(body, answers[n % 63]?.body);
+      assert.equal(balance?.startsWith('charged=0'), true);
+    }
+  }
+  assert.equal((await standing(lane)).spent, 64);
 });
 
 test('a lane that moves under a crowd of calls charges each of them once', async () => {

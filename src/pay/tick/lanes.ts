@@ -255,14 +255,19 @@ export class LaneTable {
     else if (answer !== undefined) this.entries.keep(entry, answer);
   }
 
-  /** Bytes that the lane's image takes now. */
-  imageBytes(slot: number): number {
+  /** Numbers that its image has: of calls that can be asked for again, or that were started. */
+  numbers(slot: number): number {
     let count = 0;
     for (let entry = this.#first[slot] ?? NONE; entry !== NONE;) {
       if (this.#isStored(slot, entry)) count++;
       entry = this.entries.next[entry] ?? NONE;
     }
-    return IMAGE_HEAD_BYTES + count * IMAGE_ENTRY_BYTES;
+    return count;
+  }
+
+  /** Bytes that the lane's image takes now. */
+  imageBytes(slot: number): number {
+    return IMAGE_HEAD_BYTES + this.numbers(slot) * IMAGE_ENTRY_BYTES;
   }
 
   /** Writes the image of a lane as it is now; gives where it ends. */
