@@ -52,6 +52,8 @@ export class LaneOwners {
   /** How many closes have ended. */
   #closes = 0;
   #foldedMsat = 0n;
+  #flushing: Promise<void> | undefined;
+  #nextFlush: Promise<void> | undefined;
 
   constructor(context: LaneOwnersContext) {
     this.#context = context;
@@ -119,9 +121,10 @@ export class LaneOwners {
     return this.#takeRow(lane);
   }
 
-  /** Brings what workers have charged into the store. */
-  async flush(): Promise<void> {
-    await this.#ask([...this.#workers.values()], (link) => link.flush(undefined));
+  /** Brings what workers have charged into the store. Whoever asks during one shares the next. */
+  flush(): Promise<void> {
+    this.#nextFlush ??= this.#flushNext();
+    return this.#nextFlush;
   }
 
   /** The lanes of a session as their owners know them, by their places. */
@@ -156,6 +159,14 @@ export class LaneOwners {
   async idle(): Promise<void> {
     const ended = [...this.#workers.values()].filter((worker) => worker.ended);
     await Promise.allSettled(ended.map(({ gone }) => gone.promise));
+  }
+
+  async #flushNext(): Promise<void> {
+    await this.#flushing?.catch(() => undefined);
+    this.#nextFlush = undefined;
+    const asked = this.#ask([...this.#workers.values()], (link) => link.flush(undefined));
+    this.#flushing = asked.then(() => undefined);
+    await this.#flushing;
   }
 
   async #take(worker: Worker, lane: string): Promise<LanePlace> {
@@ -231,7 +242,12 @@ export class LaneOwners {
   ): Promise<readonly T[]> {
     const asked = workers.map(async ({ link, ended, gone }) => {
       if (link === undefined) return [];
-      const end = async (): Promise<readonly T[]> => gone.promise.then(() => []);
+      const end = async (why?: unknown): Promise<readonly T[]> => {
+        // It lives, and has too much to do.
+        const fault = why === undefined ? undefined : asFault(why);
+        if (fault?.code === 'CALL_BUSY') throw fault;
+        return gone.promise.then(() => []);
+      };
       return ended ? end() : ask(link).then((told) => [told], end);
     });
     return (await Promise.all(asked)).flat();

@@ -3,7 +3,7 @@
  * @module
  */
 import { fromHex, u64Value } from '../base/bytes/index.ts';
-import { Fault } from '../base/fault/index.ts';
+import { Fault, asFault } from '../base/fault/index.ts';
 import type { Log } from '../base/log/index.ts';
 import { unixMs, type Clock, type UnixMs } from '../base/time/index.ts';
 import {
@@ -355,7 +355,8 @@ class HostBooks implements Books {
       now: this.#now,
     };
     if (!this.owners.any) return findRoom(order, context);
-    return findRoom(order, context).catch(async () => {
+    return findRoom(order, context).catch(async (error: unknown) => {
+      if (!asFault(error).code.startsWith('SETUP_')) throw error;
       // What workers have charged since they last said is owed no more.
       await this.owners.flush();
       return findRoom(order, context);

@@ -120,11 +120,17 @@ async function open(t: TestContext, limits: Partial<BooksLimits> = {}): Promise<
   return { books, store, broken, start };
 }
 
-async function run(worker: WorkerLanes, place: number, n: number, units = 1): Promise<LaneRun> {
+async function run(
+  worker: WorkerLanes,
+  place: number,
+  n: number,
+  units = 1,
+  once = false,
+): Promise<LaneRun> {
   const lane = fromHex(laneId(SESSION, place), 'lane');
   const slot = await worker.lanes.load(lane);
   const secret = new ChainReader(CHAINS[place] ?? assert.fail()).secret(LENGTH);
-  const call = { n, done: 0, digest: Uint32Array.of(n, 1, 2, 3), units };
+  const call = { n, done: 0, digest: Uint32Array.of(n, 1, 2, 3), units, once };
   const admission = worker.lanes.admit(slot, call, { index: LENGTH, secret });
   assert(admission.kind === 'run');
   return admission.run;
@@ -151,6 +157,22 @@ test('what workers have charged is owed no more, as soon as it matters', async (
   await assert.rejects(books.room({ ...order, totalMsat: msat(1_001) }), {
     code: 'SETUP_LIABILITY',
   });
+});
+
+test('orders that are refused at once have workers asked twice at most', async (t) => {
+  const { books, start } = await open(t, { maxPrepaidMsat: msat(6_000) });
+  const { lanes } = await start(1);
+  const flush = lanes.flush.bind(lanes);
+  let asked = 0;
+  lanes.flush = async (session) => {
+    asked++;
+    return flush(session);
+  };
+  const order = { payer: TERMS.payer, totalMsat: msat(7_000) };
+  const orders = Array.from({ length: 100 }, () => books.room(order));
+  const ends = await Promise.allSettled(orders);
+  assert.deepEqual(new Set(ends.map(({ status }) => status)), new Set(['rejected']));
+  assert(asked <= 2, `${asked} times`);
 });
 
 test('nor is it prepaid', async (t) => {
@@ -213,6 +235,23 @@ test('lanes that were closed are taken by nobody', async (t) => {
   await closing;
   await assert.rejects(run(lanes, 2, 0), { code: 'LANE_CLOSED' });
   await assert.rejects(lanes.lanes.load(new Uint8Array(16)), { code: 'LANE_UNKNOWN' });
+});
+
+test('a lane that closes answers nothing any more once its calls have ended', async (t) => {
+  const { start } = await open(t);
+  const { lanes } = await start(1);
+  const once = await run(lanes, 0, 0, 1, true);
+  await once.started();
+  await once.charge(BODY);
+  const lane = fromHex(laneId(SESSION, 0), 'lane');
+  await lanes.letGo(lane);
+  const slot = await lanes.lanes.load(lane);
+  const closing = lanes.close(SESSION);
+  const call = { n: 0, done: 0, digest: Uint32Array.of(0, 1, 2, 3), units: 1, once: true };
+  const tick = { index: 0, secret: new Uint8Array(32) };
+  assert.throws(() => lanes.lanes.admit(slot, call, tick), { code: 'LANE_MOVED' });
+  await closing;
+  assert.equal(lanes.lanes.slotOf(lane), -1);
 });
 
 test('a worker has only so many lanes', async (t) => {
