@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
@@ -54,6 +54,15 @@ test('a process that hangs has its lane until the lease ends', async (t) => {
   child.kill('SIGSTOP');
   assert.deepEqual(await take(store, 999_999), HELD);
   assert.deepEqual(await take(store, 1_000_000), { kind: 'ok', n: 4_096 });
+});
+
+test('a process lives by whatever name its file is called', async (t) => {
+  const file = join(directory(t), 'payer.db');
+  const child = await holder(file);
+  t.after(() => child.kill('SIGKILL'));
+  const link = join(directory(t), 'link.db');
+  symlinkSync(file, link);
+  assert.deepEqual(await take(await open(t, link)), HELD);
 });
 
 test('of another machine nothing is known but the lease', async (t) => {

@@ -6,7 +6,7 @@
  * make or look at such a file at once.
  * @module
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { utf8 } from '../../base/bytes/index.ts';
@@ -20,9 +20,9 @@ export class ProcessLocks {
   #id: string | undefined;
   #lock: FileLock | undefined;
 
-  /** @param file that they share; ':memory:' is shared with nobody */
+  /** @param file that they share, by any of its names; ':memory:' is shared with nobody */
   constructor(file: string) {
-    this.#file = file;
+    this.#file = file === ':memory:' ? file : realpathSync(file);
   }
 
   /** The name of this process, for `isGone`. The first call takes its lock. @param id random */
