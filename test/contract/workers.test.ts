@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { Fault } from '../../src/base/fault/index.ts';
 import { msat } from '../../src/base/money/index.ts';
@@ -138,3 +139,20 @@ for (const [name, connect] of Object.entries(ADAPTERS)) {
     await assert.rejects(worker.flush('take'), { code: 'CALL_BUSY' });
   });
 }
+
+test('over IPC: a worker that is killed before it took a socket has ended', async (t) => {
+  const file = new URL('./worker-process.ts', import.meta.url);
+  const child = fork(file, { stdio: 'inherit', serialization: 'advanced' });
+  const exit = once(child, 'exit');
+  const { worker } = linkWorker(nodeChannel(child, 'lanes'), 4);
+  await once(child, 'message');
+  child.kill('SIGSTOP');
+  const server = createServer().listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  child.send('yours', server);
+  const waiting = worker.flush('take');
+  child.kill('SIGKILL');
+  await exit;
+  await assert.rejects(waiting, { code: 'HOST_STOPPING' });
+});

@@ -28,17 +28,25 @@ export interface NodeEnd {
       ) => boolean)
     | undefined;
   on(event: 'message', listener: (message: unknown) => void): unknown;
-  on(event: 'disconnect', listener: () => void): unknown;
+  on(event: 'disconnect' | 'exit', listener: () => void): unknown;
 }
 
 /** A line over Node's IPC; several of them, each with its name, do not meet. */
 export function nodeChannel(end: NodeEnd, name: string): Channel {
   return {
     open: (receive, closed) => {
+      let isOpen = true;
+      const close = (): void => {
+        if (isOpen) closed();
+        isOpen = false;
+      };
       end.on('message', (message) => {
-        if (isNamed(message) && message.tollcall === name) receive(message.message);
+        if (isOpen && isNamed(message) && message.tollcall === name) receive(message.message);
       });
-      end.on('disconnect', closed);
+      end.on('disconnect', close);
+      // Of a process that was killed before it took a socket that it was handed, Node never says
+      // that it is disconnected. This one's own exit is nobody's news.
+      if (end !== process) end.on('exit', close);
     },
     send: (message) => {
       // An error says that the line is closed, as its end will.
