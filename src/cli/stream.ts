@@ -292,7 +292,7 @@ class StreamRun {
         const answer = await this.#stream?.call(input, maxUnits === undefined ? {} : { maxUnits });
         this.#answered++;
         this.#failures = 0;
-        this.#chargedMsat = addMsat(this.#chargedMsat, answer?.balance.chargedMsat ?? ZERO_MSAT);
+        this.#chargedMsat = addMsat(this.#chargedMsat, answer?.costMsat ?? ZERO_MSAT);
       } catch (error) {
         this.#count(asFault(error));
       }

@@ -24,6 +24,11 @@ import { sendTick } from './tick-call.ts';
 export interface StreamResult<Output = Json> {
   readonly result: Output;
   readonly balance: CallBalance;
+  /**
+   * What the call has cost; also when the first answer was lost, and the balance of the second one
+   * says that nothing more was charged.
+   */
+  readonly costMsat: Msat;
 }
 
 /** How to call. */
@@ -142,8 +147,9 @@ export class PayerStream<Input = Json, Output = Json> {
     this.#open++;
     try {
       const taken = await this.#take(cost.most, options.signal);
-      const { result, balance } = await this.#send(taken, cost, input as Json, options);
-      return { result: result as Output, balance };
+      const answer = await this.#send(taken, cost, input as Json, options);
+      const { result, balance, costMsat } = answer;
+      return { result: result as Output, balance, costMsat };
     } finally {
       if (--this.#open === 0) for (const wake of this.#idle.splice(0)) wake();
     }

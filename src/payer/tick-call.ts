@@ -6,7 +6,7 @@
 import { utf8 } from '../base/bytes/index.ts';
 import { Fault, isFault } from '../base/fault/index.ts';
 import { parseJson, type Json } from '../base/json/index.ts';
-import { msat, type Msat } from '../base/money/index.ts';
+import { ZERO_MSAT, msat, type Msat } from '../base/money/index.ts';
 import { requestHashHex } from '../pay/bundle/index.ts';
 import { MAX_STEPS } from '../pay/tick/index.ts';
 import type { NetResponse } from '../port/net/index.ts';
@@ -39,7 +39,10 @@ export interface TickCall {
 export interface TickAnswer {
   readonly result: Json;
   readonly balance: CallBalance;
+  /** Also where the answer is a repeat, whose balance says that nothing more was charged. */
   readonly units: number;
+  /** The same, in money. */
+  readonly costMsat: Msat;
 }
 
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
@@ -78,10 +81,11 @@ export async function sendTick(call: TickCall, patience: Patience): Promise<Tick
   if (balance.chargedMsat > unitMsat * BigInt(most)) {
     throw new Fault('HOST_TERMS', { where: 'charge', charged: `${balance.chargedMsat}` });
   }
-  const charged = Number(balance.chargedMsat / maxOne(unitMsat));
   // A repeat was charged before; what, it does not say.
-  const units = charged === 0 && tries > 1 ? most : charged;
-  return { result, balance, units };
+  const isRepeat = balance.chargedMsat === ZERO_MSAT && tries > 1;
+  const costMsat = isRepeat ? msat(unitMsat * BigInt(most)) : balance.chargedMsat;
+  const units = isRepeat ? most : Number(costMsat / maxOne(unitMsat));
+  return { result, balance, units, costMsat };
 }
 
 /** Makes a refusal good that a higher or a lower tick makes good. False for all others. */

@@ -270,6 +270,25 @@ test('lanes that another process used meanwhile go on where it has left them', a
   await late.close();
 });
 
+test('a call whose first answer was lost has cost what it cost', async () => {
+  const net = new LyingNet();
+  const { payer, link: own, close } = await payerWith({ net });
+  const stream = await payer.stream(own, order(2));
+  let isLost = false;
+  net.lie = async (request, honest) => {
+    const answer = await honest();
+    if (!isCall(request) || isLost) return answer;
+    isLost = true;
+    throw new Fault('CALL_UNANSWERED');
+  };
+  const { balance, costMsat } = await stream.call({ text: 'a' });
+  assert.equal(balance.chargedMsat, 0n, 'nothing more');
+  assert.equal(costMsat, PRICE_MSAT);
+  assert.equal(stream.unitsLeft, 1);
+  await stream.close();
+  await close();
+});
+
 test('a host that asks for ticks for ever, or charges more, is not believed', async () => {
   const net = new LyingNet();
   const { payer, link: own, close } = await payerWith({ net });
