@@ -60,7 +60,8 @@ export function reported(log: Log, error: unknown): Fault {
   const known = asFault(error);
   const fault = isHostCode(known.code) ? known : new Fault('HOST_BROKEN', {}, known);
   if (isFault(fault.cause) && UNANSWERED.has(fault.cause.code)) {
-    log.warn('another process of this host did not answer', { code: fault.cause.code });
+    // Of each call that was under way there; the primary says once that a worker has ended.
+    log.info('another process of this host did not answer', { code: fault.cause.code });
   } else if (fault.code === 'HOST_BROKEN') {
     log.error('internal error', {}, error);
   }

@@ -236,8 +236,9 @@ function send({ limits, visitors }: Room, outgoing: ServerResponse, answer: Host
 }
 
 /**
- * Linux deals connections out to all who listen at one port, and takes those back that wait for a
- * process that dies. Elsewhere `node:cluster` does, from one process.
+ * Linux deals connections out to all who listen at one port, and resets those that wait for a
+ * process that dies: who has come tries again at once. Elsewhere `node:cluster` deals, from one
+ * process, and leaves such a connection silent.
  */
 const SYSTEM_DEALS = process.platform === 'linux';
 

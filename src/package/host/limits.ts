@@ -18,9 +18,9 @@ export const RESTART_PAUSE_MS = 100;
 /** After so many starts in a row without a success the host stops: something is wrong for good. */
 export const MAX_RESTARTS = 6;
 /** A worker is asked whether it still answers this often, */
-export const WORKER_ASK_MS = 10_000;
+export const WORKER_ASK_MS = 5_000;
 /** and is killed when it has not for so long: refunds and the balance sheet wait for it. */
-export const WORKER_SILENT_MS = 60_000;
+export const WORKER_SILENT_MS = 20_000;
 /** How long the metrics wait for the figures of a worker; then they show its last ones. */
 export const FIGURES_MS = 1_000;
 /** How long a start waits for workers of a primary that was killed to let go of their logs. */

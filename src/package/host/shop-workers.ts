@@ -203,7 +203,9 @@ export class ShopWorkers {
     const { child, gone, number } = running;
     const late = systemClock.timer(WORKER_START_MS, () => void child.kill('SIGKILL'));
     try {
-      return await work();
+      // A process that could not be made answers nothing.
+      const dead = gone.then(() => Promise.reject(new Fault('HOST_STOPPING')));
+      return await Promise.race([work(), dead]);
     } catch (error) {
       const ended = asFault(error).code === 'HOST_STOPPING';
       child.kill('SIGKILL');
