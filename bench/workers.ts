@@ -56,7 +56,7 @@ export async function benchWorkers(size: Size): Promise<Row[]> {
       aim,
       better: 'higher',
     });
-    return [row('a lane for each connection', 0.9), row('8 connections for each lane', 0.75)];
+    return [row('a lane for each connection', 0.95), row('8 connections for each lane', 0.95)];
   } finally {
     for (const close of closing) await close();
     for (const server of servers) server.stop();
