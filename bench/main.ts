@@ -12,11 +12,9 @@ import type { Row } from './harness.ts';
 import { takeOwnCore } from './process.ts';
 import { benchStore } from './store.ts';
 import { benchTicks } from './ticks.ts';
-import { benchWorkers } from './workers.ts';
 
 const BENCHES = {
   ticks: benchTicks,
-  workers: benchWorkers,
   bundle: benchBundle,
   books: benchBooks,
   codes: benchCodes,

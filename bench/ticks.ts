@@ -21,6 +21,7 @@ import { Load, sameLane, type Lane } from './load.ts';
 import { startServer, type Measured } from './process.ts';
 import { contender, openShopper, request } from './shopper.ts';
 import { benchVerify } from './verify.ts';
+import { benchWorkers } from './workers.ts';
 
 /** Measures and gives the rows. */
 export async function benchTicks(size: Size): Promise<Row[]> {
@@ -28,6 +29,7 @@ export async function benchTicks(size: Size): Promise<Row[]> {
   try {
     const rows = [...benchVerify(), ...(await benchHttp(size))];
     rows.push(...(await benchPayer(dir, size)), ...(await benchRestart(dir, size)));
+    rows.push(...(await benchWorkers(size)));
     // A smoke run fetches nothing.
     return size.turns > 1 ? [...rows, ...(await benchPeers(dir, size))] : rows;
   } finally {
