@@ -21,7 +21,9 @@ export interface LaneOwnersContext {
   >;
   readonly session: (
     session: string,
-  ) => Promise<{ readonly terms: SessionTerms; readonly state: SessionState } | undefined>;
+  ) => Promise<
+    { readonly terms: SessionTerms; readonly state: Pick<SessionState, 'paid'> } | undefined
+  >;
   readonly now: () => UnixMs;
   /** @throws Fault when the books are broken or closed */
   readonly check: () => void;
