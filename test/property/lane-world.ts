@@ -9,7 +9,6 @@ import { sha256Hex } from '../../src/base/hash/index.ts';
 import { Fault, isFault } from '../../src/base/fault/index.ts';
 import { silentLog } from '../../src/base/log/index.ts';
 import { msat } from '../../src/base/money/index.ts';
-import { seededRandom } from '../../src/base/random/index.ts';
 import { unixMs, type Clock } from '../../src/base/time/index.ts';
 import {
   openBooks,
@@ -18,18 +17,24 @@ import {
   type LaneRun,
   type Recover,
 } from '../../src/books/index.ts';
-import { isBalanced, type SessionTerms } from '../../src/pay/ledger/index.ts';
-import { laneId, laneKey, makeChain, type LaneTerms } from '../../src/pay/tick/index.ts';
+import { isBalanced } from '../../src/pay/ledger/index.ts';
+import { laneId, laneKey } from '../../src/pay/tick/index.ts';
 import { PayerLane, type LaneTicket } from '../../src/payer/lane.ts';
 import { GatedDisk, type Fate } from './gated-store.ts';
-import { hex, settled, termsOf } from './world.ts';
+import {
+  DEAD,
+  FINAL,
+  LENGTH,
+  PASSING,
+  SESSION,
+  UNIT_MSAT,
+  chainOf,
+  laneTermsOf,
+  saleOf,
+} from './lane-sale.ts';
+import { hex, settled } from './world.ts';
 
-/** What a unit costs. */
-export const UNIT_MSAT = 7n;
-/** Units of each lane. */
-export const LENGTH = 30;
 const LANES = 2;
-const SESSION = hex(5, 16);
 const CODE_KEY = new Uint8Array(32).fill(5);
 
 /** What a lazy host may lose in one crash. */
@@ -304,7 +309,8 @@ export class LaneWorld {
       // Durable before it was told: it is not charged, whatever was on its way.
       if (DEAD.has(error.code) && this.#options.once === true) call.charging = false;
       // What a closed lane has charged, or another host, the payer learns from the statement.
-      const certain = this.#options.hosts === 1 && !call.charging;
+      const closed = error.code === 'LANE_CLOSED';
+      const certain = this.#options.hosts === 1 && !call.charging && !closed;
       this.#over(call, certain ? 0 : call.ticket.units);
     });
   }
@@ -331,35 +337,14 @@ export class LaneWorld {
 }
 
 const BROKEN = new Set(['STORE_FAILED', 'HOST_BROKEN']);
-const PASSING = new Set(['LANE_MOVED', 'CALL_BUSY', 'SERVICE_FAILED', 'CALL_BUDGET']);
-const DEAD = new Set(['CALL_FAILED', 'CALL_OUTCOME_UNKNOWN']);
-const FINAL = new Set([...DEAD, 'CALL_RERUNS', 'LANE_CLOSED']);
 
 /** The service does not know what became of every fourth call. */
 function isUnknown({ ticket }: Call): boolean {
   return ticket.n % 4 === 3;
 }
 
-function chainOf(place: number): ReturnType<typeof makeChain> {
-  return makeChain(seededRandom(100 + place).bytes(32), LENGTH);
-}
-
-const LANE_TERMS: readonly LaneTerms[] = Array.from({ length: LANES }, (_, place) => ({
-  lane: laneId(SESSION, place),
-  session: SESSION,
-  place,
-  anchor: chainOf(place).anchor,
-  length: LENGTH,
-  unitMsat: msat(UNIT_MSAT),
-}));
-
-const TERMS: SessionTerms = {
-  ...termsOf(0),
-  session: SESSION,
-  lanes: LANES,
-  calls: LENGTH * LANES,
-  totalMsat: msat(UNIT_MSAT * BigInt(LENGTH * LANES)),
-};
+const LANE_TERMS = laneTermsOf(LANES);
+const TERMS = saleOf(LANES);
 
 function bodyOf(call: Call): Uint8Array {
   return new Uint8Array(200).fill(

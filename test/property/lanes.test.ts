@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { msat } from '../../src/base/money/index.ts';
 import type { Fate } from './gated-store.ts';
-import { LAZY_MSAT, LENGTH, LaneWorld, UNIT_MSAT, type LaneWorldOptions } from './lane-world.ts';
+import { LENGTH, UNIT_MSAT } from './lane-sale.ts';
+import { LAZY_MSAT, LaneWorld, type LaneWorldOptions } from './lane-world.ts';
 
 type Event = (world: LaneWorld) => unknown;
 
@@ -39,7 +40,7 @@ const crashes = [
   named('step', 4, fate, (world, what) => world.step(what)),
   named('crash', 1, fc.boolean(), (world, writes) => world.crash(writes)),
 ];
-const closes = [named('refund', 1, fc.bigInt(1n, 400n), (world, amount) => world.refund(amount))];
+const closes = [named('refund', 1, fc.bigInt(1n, 4000n), (world, amount) => world.refund(amount))];
 
 function named<T>(
   name: string,

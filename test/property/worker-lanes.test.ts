@@ -6,8 +6,9 @@
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FileLogs } from './file-logs.ts';
+import { SESSION } from './lane-sale.ts';
 import { ModelLogs, type WorkerLogs } from './model-logs.ts';
-import { SESSION, WorkerWorld } from './worker-world.ts';
+import { WorkerWorld } from './worker-world.ts';
 
 type Event = (world: WorkerWorld) => unknown;
 
@@ -34,7 +35,7 @@ const crashes = [
   named('crashAll', 1, fc.boolean(), (world, writes) => world.crashAll(writes)),
 ];
 const closes = [
-  named('refund', 1, fc.bigInt(1n, 400n), (world, amount) => world.refund(amount)),
+  named('refund', 1, fc.bigInt(1n, 4000n), (world, amount) => world.refund(amount)),
   named('close', 1, fc.constant(0), (world) => world.close()),
 ];
 

@@ -10,7 +10,6 @@ import { isFault } from '../../src/base/fault/index.ts';
 import { sha256Hex } from '../../src/base/hash/index.ts';
 import { silentLog } from '../../src/base/log/index.ts';
 import { msat } from '../../src/base/money/index.ts';
-import { seededRandom } from '../../src/base/random/index.ts';
 import { unixMs, type Clock } from '../../src/base/time/index.ts';
 import {
   LaneElsewhere,
@@ -20,20 +19,26 @@ import {
   type LaneRun,
   type Recover,
 } from '../../src/books/index.ts';
-import { isBalanced, type SessionTerms } from '../../src/pay/ledger/index.ts';
-import { laneId, laneKey, makeChain, type LaneTerms } from '../../src/pay/tick/index.ts';
+import { isBalanced } from '../../src/pay/ledger/index.ts';
+import { laneId, laneKey } from '../../src/pay/tick/index.ts';
 import { PayerLane, type LaneTicket } from '../../src/payer/lane.ts';
 import type { HostStore } from '../../src/port/store/index.ts';
 import { linkPrimary, linkWorker } from '../../src/port/workers/index.ts';
+import {
+  DEAD,
+  FINAL,
+  PASSING,
+  SESSION,
+  UNIT_MSAT,
+  chainOf,
+  laneTermsOf,
+  saleOf,
+} from './lane-sale.ts';
 import type { WorkerLogs } from './model-logs.ts';
 import { Gate, StepLine } from './step-line.ts';
-import { hex, settled, termsOf } from './world.ts';
+import { hex, settled } from './world.ts';
 
-const UNIT_MSAT = 70n;
-const LENGTH = 30;
 const LANES = 3;
-/** The session whose lanes are used. */
-export const SESSION = hex(5, 16);
 const CODE_KEY = new Uint8Array(32).fill(5);
 const NOW_MS = 86_400_000;
 
@@ -445,10 +450,6 @@ function mayBe(code: string, call: Call | undefined): boolean {
   return FINAL.has(code) || PASSING.has(code);
 }
 
-const PASSING = new Set(['LANE_MOVED', 'CALL_BUSY', 'SERVICE_FAILED', 'CALL_BUDGET']);
-const DEAD = new Set(['CALL_FAILED', 'CALL_OUTCOME_UNKNOWN']);
-const FINAL = new Set([...DEAD, 'CALL_RERUNS', 'LANE_CLOSED']);
-
 const CLOCK: Clock = {
   now: () => unixMs(NOW_MS),
   monotonicMs: () => NOW_MS,
@@ -456,26 +457,8 @@ const CLOCK: Clock = {
   timer: () => () => undefined,
 };
 
-function chainOf(place: number): ReturnType<typeof makeChain> {
-  return makeChain(seededRandom(100 + place).bytes(32), LENGTH);
-}
-
-const LANE_TERMS: readonly LaneTerms[] = Array.from({ length: LANES }, (_, place) => ({
-  lane: laneId(SESSION, place),
-  session: SESSION,
-  place,
-  anchor: chainOf(place).anchor,
-  length: LENGTH,
-  unitMsat: msat(UNIT_MSAT),
-}));
-
-const TERMS: SessionTerms = {
-  ...termsOf(0),
-  session: SESSION,
-  lanes: LANES,
-  calls: LENGTH * LANES,
-  totalMsat: msat(UNIT_MSAT * BigInt(LENGTH * LANES)),
-};
+const LANE_TERMS = laneTermsOf(LANES);
+const TERMS = saleOf(LANES);
 
 function bodyOf(call: Call): Uint8Array {
   return new Uint8Array(200).fill(Number.parseInt(call.hash.slice(0, 2), 16));
